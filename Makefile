@@ -1,0 +1,52 @@
+# Every target sets up what it needs; `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+BIN := .venv/bin
+
+SUITE ?= ci
+TEST ?=
+SEED ?=
+JOBS ?=
+WAVES ?=
+
+regress_options = --suite $(SUITE) $(if $(TEST),--test '$(TEST)') $(if $(SEED),--seed $(SEED)) \
+	$(if $(JOBS),--jobs $(JOBS)) $(if $(WAVES),--waves)
+
+.PHONY: help setup regress test bench timing accuracy lint format lock clean distclean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  options of regress: SUITE=smoke|ci|nightly TEST=glob SEED=k JOBS=n WAVES=1"
+
+setup: ## virtual environment, pinned packages, system packages
+	@regress/setup.sh
+
+regress: setup ## run the regression suite SUITE (default ci)
+	@$(BIN)/assay regress $(regress_options)
+
+test: setup ## run the unit tests
+	@$(BIN)/python -m pytest -n auto $(PYTEST)
+
+bench: setup ## measure simulation and golden speed, write build/bench.json
+	@$(BIN)/python -m regress.bench
+
+timing: setup ## print each module's logic delay against its limit
+	@$(BIN)/python -m regress.bench.timing
+
+accuracy: setup ## print float, int8 and int4 accuracy on all 10,000 test images
+	@$(BIN)/python -m golden.networks.fashion.accuracy
+
+lint: setup ## ruff, mypy, import rules
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+format: setup ## format the Python sources
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+lock: setup ## write requirements.lock anew from pyproject.toml
+	@regress/lock.sh
+
+clean: ## remove everything that was built
+	rm -rf build
+
+distclean: clean ## also remove the virtual environment
+	rm -rf .venv

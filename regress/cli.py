@@ -1,0 +1,12 @@
+"""The `assay` command."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
