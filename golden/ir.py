@@ -1,19 +1,20 @@
 """The graph that every stage of assay speaks: tensors, nodes and their attributes.
 
 All feature maps are NHWC. A convolution's weights are (out_channels, kernel_h, kernel_w, in_channels);
-a fully connected layer's are (out_features, in_features). `golden.run` executes a graph node by node and is the
-definition of what each operator means.
+a fully connected layer's are (out_features, in_features). `golden.run` executes a graph node by node and is
+the definition of what each operator means.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 
 
 class GraphError(ValueError):
@@ -22,7 +23,7 @@ class GraphError(ValueError):
 
 @dataclass(frozen=True)
 class Quantisation:
-    """real = scale * (q - zero_point). One scale a tensor, or one for each index of `axis` (then zero_point is 0)."""
+    """real = scale * (q - zero_point). One scale, or one for each index of `axis` (then zero_point is 0)."""
 
     scale: tuple[float, ...]
     zero_point: int = 0
@@ -48,8 +49,8 @@ class Quantisation:
 
 @dataclass(frozen=True)
 class Tensor:
-    """A value on an edge of the graph. Integer tensors (quantisation given) are held in int8 (4 or 8 bits) or int32
-    arrays, float ones in float32."""
+    """A value on an edge of the graph. Integer tensors (quantisation given) are held in int8 (4 or 8 bits) or
+    int32 arrays, float ones in float32."""
 
     name: str
     shape: tuple[int, ...]
@@ -58,8 +59,8 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Conv2D:
-    """inputs: map, weights, bias (bias may be absent: ''). padding: (top, left, bottom, right), filled with real zero.
-    activation: '', 'relu' or 'relu6'; applied to the output before it is stored."""
+    """inputs: map, weights, bias (bias may be absent: ''). padding: (top, left, bottom, right) of real
+    zeros. activation: '', 'relu' or 'relu6'; applied to the output before it is stored."""
 
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
@@ -68,7 +69,7 @@ class Conv2D:
 
 @dataclass(frozen=True)
 class FullyConnected:
-    """inputs: map (flattened in NHWC order to (n, features)), weights, bias or ''. output: (n, out_features)."""
+    """inputs: map (flattened in NHWC order to (n, features)), weights, bias or ''. output: (n, out)."""
 
     activation: str = ""
 

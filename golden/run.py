@@ -1,0 +1,134 @@
+"""Execute a graph node by node: the definition of what each operator of the IR means.
+
+Every tensor has bits, scale and zero point of its own, so precisions mix freely. The leading dimension of the
+inputs is the batch: a graph made for one image runs on any number of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from golden import arithmetic, ops
+from golden.arithmetic import quantisation_of
+from golden.check import check, check_values
+from golden.ir import (
+    Add,
+    Array,
+    BatchNorm,
+    Conv2D,
+    FullyConnected,
+    Graph,
+    GraphError,
+    Node,
+    Pool2D,
+    Relu,
+    Reshape,
+)
+
+
+def run(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """The values of every input and of every node's output by tensor name, for inputs of shape (n, ...).
+
+    int8 arrays for 4 and 8 bits, float32 for float tensors. Raises GraphError on an illegal graph and on
+    inputs that do not fit it."""
+    check(graph)
+    values = dict(inputs)
+    check_inputs(graph, values)
+    for node in graph.nodes:
+        values[node.output] = run_node(graph, node, values)
+    return values
+
+
+def run_node(graph: Graph, node: Node, values: Mapping[str, Array]) -> Array:
+    """One node's output from the values of the maps it reads; weights come from the graph's constants."""
+    if graph.tensor(node.output).quantisation is None:
+        return _run_float(graph, node, values)
+    return _run_integer(graph, node, values)
+
+
+def accumulate(graph: Graph, node: Node, values: Mapping[str, Array]) -> ops.Accumulators:
+    """int32 accumulators, bias included, of an integer convolution or fully connected node."""
+    x = values[node.inputs[0]]
+    weights, bias = _weights_and_bias(graph, node)
+    zero_point = quantisation_of(graph, node.inputs[0]).zero_point
+    try:
+        match node.operator:
+            case Conv2D(stride=stride, padding=padding):
+                return ops.accumulate_convolution(x, weights, bias, zero_point, stride, padding)
+            case FullyConnected():
+                return ops.accumulate_fully_connected(x, weights, bias, zero_point)
+    except OverflowError as error:
+        raise GraphError(f"{graph.name}: node {node.name!r}: {error}") from None
+    raise GraphError(f"{graph.name}: node {node.name!r} has no accumulators")
+
+
+def _run_integer(graph: Graph, node: Node, values: Mapping[str, Array]) -> Array:
+    maps = [values[name] for name in node.inputs if name in values]
+    match node.operator:
+        case Conv2D() | FullyConnected():
+            return arithmetic.requantise(
+                accumulate(graph, node, values), arithmetic.conv_parameters(graph, node)
+            )
+        case Add():
+            return arithmetic.add(maps[0], maps[1], arithmetic.add_parameters(graph, node))
+        case Pool2D(kind, kernel, stride, padding):
+            pool = ops.max_pool if kind == "max" else ops.average_pool
+            return pool(maps[0], kernel, stride, padding)
+        case Reshape():
+            return _reshape(graph, node, maps[0])
+    raise GraphError(f"{graph.name}: node {node.name!r}: {type(node.operator).__name__} is for float graphs")
+
+
+def _run_float(graph: Graph, node: Node, values: Mapping[str, Array]) -> Array:
+    maps = [values[name] for name in node.inputs if name in values]
+    match node.operator:
+        case Conv2D() | FullyConnected():
+            return _run_float_product(graph, node, maps[0])
+        case Add(activation):
+            return ops.float_activation(maps[0] + maps[1], activation)
+        case Pool2D(kind, kernel, stride, padding):
+            pool = ops.max_pool if kind == "max" else ops.float_average_pool
+            return pool(maps[0], kernel, stride, padding)
+        case Reshape():
+            return _reshape(graph, node, maps[0])
+        case BatchNorm(epsilon):
+            gamma, beta, mean, variance = (graph.constants[name] for name in node.inputs[1:])
+            return ops.batch_norm(maps[0], gamma, beta, mean, variance, epsilon)
+        case Relu(limit):
+            return np.clip(maps[0], np.float32(0), None if limit is None else np.float32(limit))
+
+
+def _run_float_product(graph: Graph, node: Node, x: Array) -> Array:
+    weights, bias = _weights_and_bias(graph, node)
+    match node.operator:
+        case Conv2D(stride, padding, activation):
+            result = ops.convolve(x, weights, stride, padding)
+        case FullyConnected(activation):
+            result = ops.float_fully_connected(x, weights)
+    return ops.float_activation(result if bias is None else result + bias, activation)
+
+
+def _weights_and_bias(graph: Graph, node: Node) -> tuple[Array, Array | None]:
+    bias = node.inputs[2] if len(node.inputs) > 2 else ""
+    return graph.constants[node.inputs[1]], graph.constants[bias] if bias else None
+
+
+def _reshape(graph: Graph, node: Node, x: Array) -> Array:
+    return x.reshape(x.shape[0], *graph.tensor(node.output).shape[1:])
+
+
+def check_inputs(graph: Graph, inputs: Mapping[str, Array]) -> None:
+    """Raises GraphError unless inputs are the graph's and no others, each (n, ...) of its shape and type."""
+    if set(inputs) != set(graph.inputs):
+        raise GraphError(f"{graph.name}: inputs given {sorted(inputs)}, needed {sorted(graph.inputs)}")
+    for name, values in inputs.items():
+        tensor = graph.tensor(name)
+        if values.ndim != len(tensor.shape) or values.shape[1:] != tensor.shape[1:]:
+            raise GraphError(
+                f"{graph.name}: input {name!r} is {values.shape}, needed {('n', *tensor.shape[1:])}"
+            )
+        check_values(graph, name, values)
+    if len({len(values) for values in inputs.values()}) != 1:
+        raise GraphError(f"{graph.name}: inputs have different batch sizes")

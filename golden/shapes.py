@@ -1,0 +1,85 @@
+"""Shape inference: the shape that each operator makes from the shapes of its inputs."""
+
+from __future__ import annotations
+
+import math
+
+from golden.ir import Add, BatchNorm, Conv2D, FullyConnected, GraphError, Operator, Pool2D, Relu, Reshape
+
+Shape = tuple[int, ...]
+
+
+def output_size(size: int, kernel: int, stride: int, before: int, after: int) -> int:
+    """Positions of a window along one axis; at most 0 where the kernel does not fit."""
+    return (size + before + after - kernel) // stride + 1
+
+
+def output_shape(operator: Operator, shapes: list[Shape]) -> Shape | None:
+    """The shape an operator makes from the shapes of its inputs; None for Reshape, whose output says.
+
+    Raises GraphError naming the rule that the shapes break."""
+    match operator:
+        case Conv2D():
+            return _conv_shape(operator, shapes)
+        case FullyConnected():
+            return _fully_connected_shape(shapes)
+        case Pool2D():
+            return _pool_shape(operator, shapes[0])
+        case Add():
+            if shapes[0] != shapes[1]:
+                raise GraphError(f"add of {shapes[0]} and {shapes[1]}: shapes must be equal")
+            return shapes[0]
+        case BatchNorm():
+            if any(shape != shapes[0][-1:] for shape in shapes[1:]):
+                raise GraphError(f"batch norm of {shapes[0]} needs four parameters of shape {shapes[0][-1:]}")
+            return shapes[0]
+        case Relu():
+            return shapes[0]
+        case Reshape():
+            return None
+
+
+def _conv_shape(operator: Conv2D, shapes: list[Shape]) -> Shape:
+    weights = shapes[1]
+    if len(shapes[0]) != 4 or len(weights) != 4 or weights[3] != shapes[0][3]:
+        raise GraphError(f"convolution of {shapes[0]} with weights {weights}: input channels must agree")
+    _check_bias_shape(shapes)
+    height, width = _window_shape(shapes[0], weights[1:3], operator.stride, operator.padding)
+    return (shapes[0][0], height, width, weights[0])
+
+
+def _fully_connected_shape(shapes: list[Shape]) -> Shape:
+    features = math.prod(shapes[0][1:])
+    if len(shapes[1]) != 2 or shapes[1][1] != features:
+        raise GraphError(f"fully connected of {shapes[0]} with weights {shapes[1]}: needs (out, {features})")
+    _check_bias_shape(shapes)
+    return (shapes[0][0], shapes[1][0])
+
+
+def _check_bias_shape(shapes: list[Shape]) -> None:
+    if len(shapes) > 2 and shapes[2] != shapes[1][:1]:
+        raise GraphError(f"bias has shape {shapes[2]}, needed {shapes[1][:1]}")
+
+
+def _pool_shape(operator: Pool2D, shape: Shape) -> Shape:
+    if operator.kind not in ("max", "average"):
+        raise GraphError(f"pool kind {operator.kind!r} must be 'max' or 'average'")
+    if len(shape) != 4:
+        raise GraphError(f"pool of {shape}: needs (n, height, width, channels)")
+    top, left, bottom, right = operator.padding
+    if max(top, bottom) >= operator.kernel[0] or max(left, right) >= operator.kernel[1]:
+        raise GraphError(f"pool padding {operator.padding} must be smaller than kernel {operator.kernel}")
+    height, width = _window_shape(shape, operator.kernel, operator.stride, operator.padding)
+    return (shape[0], height, width, shape[3])
+
+
+def _window_shape(
+    shape: Shape, kernel: tuple[int, ...], stride: tuple[int, int], padding: tuple[int, int, int, int]
+) -> tuple[int, int]:
+    if min(stride) < 1 or min(padding) < 0 or min(kernel) < 1:
+        raise GraphError(f"kernel {kernel}, stride {stride}, padding {padding}: out of range")
+    height = output_size(shape[1], kernel[0], stride[0], padding[0], padding[2])
+    width = output_size(shape[2], kernel[1], stride[1], padding[1], padding[3])
+    if height < 1 or width < 1:
+        raise GraphError(f"kernel {kernel} does not fit a map of {shape[1:3]} with padding {padding}")
+    return height, width
