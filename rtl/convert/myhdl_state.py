@@ -1,0 +1,32 @@
+"""MyHDL keeps counters and maps in module globals; each module is converted with its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import myhdl._extractHierarchy
+import myhdl.conversion._misc
+
+
+@contextmanager
+def replaced(holder: object, name: str, value: object) -> Iterator[None]:
+    """The attribute has another value inside the block."""
+    before = getattr(holder, name)
+    setattr(holder, name, value)
+    try:
+        yield
+    finally:
+        setattr(holder, name, before)
+
+
+@contextmanager
+def fresh_state() -> Iterator[None]:
+    """No memory, label or suffix of another module is seen inside: names do not depend on history."""
+    misc = myhdl.conversion._misc
+    suffixes = misc._UniqueSuffixGenerator()
+    with ExitStack() as stack:
+        stack.enter_context(replaced(myhdl._extractHierarchy, "_memInfoMap", {}))
+        stack.enter_context(replaced(misc, "_genLabel", misc._LabelGenerator()))
+        stack.enter_context(replaced(misc._genUniqueSuffix, "i", suffixes.i))
+        yield

@@ -1,0 +1,136 @@
+"""Verilog of processes: MyHDL's own visitors, with source lines and without their known faults.
+
+What differs from MyHDL: a `` `line `` directive before every statement; always_comb is `always @*`;
+literals keep their sign beyond 31 bits; conditional expressions stand in parentheses; registers are reset
+in the order of the source.
+"""
+
+from __future__ import annotations
+
+import ast
+from contextlib import ExitStack, contextmanager
+from io import StringIO
+
+import myhdl.conversion._toVerilog as verilog
+from myhdl import EnumItemType
+from myhdl.conversion._misc import _kind
+
+from rtl.convert.lines import directive
+from rtl.convert.myhdl_state import replaced
+
+
+def literal(value: int | EnumItemType, radix: str = "") -> str:
+    """A number as Verilog text of at least its own width, signed, so that it never changes an expression."""
+    if isinstance(value, EnumItemType):
+        return value._toVerilog()
+    magnitude = abs(int(value))
+    bits = magnitude.bit_length() + 1
+    text = str(magnitude) if bits <= 32 else f"{bits}'sh{magnitude:x}"
+    return f"(-{text})" if value < 0 else text
+
+
+class _Lines:
+    """Statement visitors that say which line of Python each statement comes from."""
+
+    def source_line(self, node: ast.AST) -> None:
+        line = self.tree.lineoffset + node.lineno
+        self.buf.write("\n" + directive(self.tree.sourcefile, line))
+
+    def visit_stmt(self, body) -> None:
+        for statement in body:
+            self.source_line(statement)
+            self.writeline()
+            self.visit(statement)
+
+    def mapToIf(self, node) -> None:
+        for position, (test, suite) in enumerate(node.tests):
+            if position:
+                self.source_line(test)
+                self.writeline()
+            self.write("if (" if position == 0 else "else if (")
+            self.visit(test)
+            self.write(") begin")
+            self._suite(suite)
+        if node.else_:
+            self.writeline()
+            self.write("else begin")
+            self._suite(node.else_)
+
+    def _suite(self, suite) -> None:
+        self.indent()
+        self.visit_stmt(suite)
+        self.dedent()
+        self.writeline()
+        self.write("end")
+
+    def visit_IfExp(self, node) -> None:
+        self.write("(")
+        super().visit_IfExp(node)
+        self.write(")")
+
+    def IntRepr(self, n, radix="") -> str:
+        return literal(n, radix)
+
+    def writeDoc(self, node) -> None:
+        super().writeDoc(node)
+        self.source_line(node)
+        self.writeline()
+
+
+class _Combinational(_Lines, verilog._ConvertAlwaysCombVisitor):
+    def writeSensitivityList(self, senslist) -> None:
+        self.write("@*")
+
+
+class _Continuous(_Lines, verilog._ConvertSimpleAlwaysCombVisitor):
+    pass
+
+
+class _Clocked(_Lines, verilog._ConvertAlwaysDecoVisitor):
+    pass
+
+
+class _Function(_Lines, verilog._ConvertFunctionVisitor):
+    pass
+
+
+class _Task(_Lines, verilog._ConvertTaskVisitor):
+    pass
+
+
+class _ClockedWithReset(_Lines, verilog._ConvertAlwaysSeqVisitor):
+    def visit_FunctionDef(self, node) -> None:
+        tree = self.tree
+        tree.sigregs = sorted(tree.sigregs, key=lambda signal: signal._name)
+        tree.varregs = sorted(tree.varregs, key=lambda register: register[0])
+        super().visit_FunctionDef(node)
+
+
+def _reset_value(register, init) -> str:
+    return literal(init if isinstance(init, EnumItemType) else int(init))
+
+
+_VISITORS = {
+    _kind.SIMPLE_ALWAYS_COMB: _Continuous,
+    _kind.ALWAYS_COMB: _Combinational,
+    _kind.ALWAYS_DECO: _Clocked,
+    _kind.ALWAYS_SEQ: _ClockedWithReset,
+}
+
+
+@contextmanager
+def _own_visitors():
+    with ExitStack() as stack:
+        stack.enter_context(replaced(verilog, "_ConvertFunctionVisitor", _Function))
+        stack.enter_context(replaced(verilog, "_ConvertTaskVisitor", _Task))
+        stack.enter_context(replaced(verilog, "_intRepr", literal))
+        stack.enter_context(replaced(verilog, "_convertInitVal", _reset_value))
+        yield
+
+
+def write_process(tree) -> tuple[str, str]:
+    """Verilog of one analysed process: the functions it calls, and the process itself."""
+    functions, process = StringIO(), StringIO()
+    with _own_visitors():
+        _VISITORS[tree.kind](tree, process, functions).visit(tree)
+    return functions.getvalue(), process.getvalue()
