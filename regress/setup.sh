@@ -68,9 +68,9 @@ python_packages() {
     local python=$1
     [ -x $VENV/bin/python ] || "$python" -m venv $VENV
     echo "setup: installing the packages of requirements.lock"
-    $VENV/bin/python -m pip install --quiet --no-deps --requirement requirements.lock
-    $VENV/bin/python -m pip check --quiet
-    $VENV/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+    $VENV/bin/python -m pip install -qq --no-deps --requirement requirements.lock
+    $VENV/bin/python -m pip check -q
+    $VENV/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .
 }
 
 stamp=$VENV/.setup-$(cat requirements.lock pyproject.toml "$0" | sha256sum | cut -c1-16)

