@@ -1,0 +1,185 @@
+"""What every accelerator has in common: its ports, the signals between shell and core, and how to find one.
+
+A variant is a folder of rtl/ with a config.py (`CONFIGS`: name -> frozen dataclass with `memory_bytes` and `hash`) and a
+top.py with `top(clk, rst, irq, ctrl, mem, obs, cfg)` and `observation(cfg) -> Observation`.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from rtl.lib.counters import COUNTER_BITS
+from rtl.lib.stream import Beats, Stream, Transfer, beats, bit, reset, stream, transfer, word
+
+INSTRUCTION_BITS = 256
+
+
+@dataclass(frozen=True)
+class ControlPort:
+    """AXI4-Lite slave, 32 bits of data, 12 bits of byte address."""
+
+    awvalid: object
+    awready: object
+    awaddr: object
+    wvalid: object
+    wready: object
+    wdata: object
+    wstrb: object
+    bvalid: object
+    bready: object
+    bresp: object
+    arvalid: object
+    arready: object
+    araddr: object
+    rvalid: object
+    rready: object
+    rdata: object
+    rresp: object
+
+
+def control_port():
+    """A ControlPort."""
+    return ControlPort(bit(), bit(), word(12), bit(), bit(), word(32), word(4), bit(), bit(), word(2),
+                       bit(), bit(), word(12), bit(), bit(), word(32), word(2))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MemoryPort:
+    """AXI4 master; `aruser` and `awuser` are the layer that the bytes are for."""
+
+    arvalid: object
+    arready: object
+    arid: object
+    araddr: object
+    arlen: object
+    arsize: object
+    arburst: object
+    aruser: object
+    rvalid: object
+    rready: object
+    rid: object
+    rdata: object
+    rresp: object
+    rlast: object
+    awvalid: object
+    awready: object
+    awid: object
+    awaddr: object
+    awlen: object
+    awsize: object
+    awburst: object
+    awuser: object
+    wvalid: object
+    wready: object
+    wdata: object
+    wstrb: object
+    wlast: object
+    bvalid: object
+    bready: object
+    bid: object
+    bresp: object
+
+
+def memory_port(memory_bytes):
+    """A MemoryPort of `memory_bytes` bytes a beat."""
+    bits = 8 * memory_bytes
+    return MemoryPort(bit(), bit(), word(2), word(32), word(8), word(3), word(2), word(12),
+                      bit(), bit(), word(2), word(bits), word(2), bit(),
+                      bit(), bit(), word(2), word(32), word(8), word(3), word(2), word(12),
+                      bit(), bit(), word(bits), word(memory_bytes), bit(),
+                      bit(), bit(), word(2), word(2))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Observation:
+    """How much a variant lets be seen: `events` layer-end lanes, `taps` observation taps of `tap_bytes` bytes."""
+
+    events: int
+    taps: int
+    tap_bytes: int
+
+
+@dataclass(frozen=True)
+class EventPort:
+    """Layer ends, one lane for each layer that may end in one cycle."""
+
+    valid: object
+    layer: object
+    image: object
+
+
+@dataclass(frozen=True)
+class TapPort:
+    """Results where they are written: tap t has bit t of `valid` and the t-th part of every other field."""
+
+    valid: object
+    lanes: object
+    layer: object
+    image: object
+    address: object
+    tag: object
+    data: object
+
+
+@dataclass(frozen=True)
+class ObservationPort:
+    """For observation only: nothing in the design reads it."""
+
+    event: EventPort
+    counters: object
+    tap: TapPort
+
+
+def observation_port(observation):
+    """An ObservationPort of that geometry."""
+    events, taps, tap_bytes = observation.events, observation.taps, observation.tap_bytes
+    return ObservationPort(
+        EventPort(word(events), word(12 * events), word(16 * events)),
+        word(COUNTER_BITS),
+        TapPort(word(taps), word(8 * taps), word(12 * taps), word(16 * taps), word(32 * taps), word(24 * taps),
+                word(8 * tap_bytes * taps)),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CorePort:
+    """Between the shell and a variant's core; docs/architecture.md has the table.
+
+    `clear` already has `rst` in it: it is the only reset a core needs. `image` and the bases hold while an image runs.
+    """
+
+    instruction: Stream
+    instruction_index: object
+    program_base: object
+    input_base: object
+    output_base: object
+    image: object
+    image_done: object
+    halt: object
+    clear: object
+    load_command: Transfer
+    load_data: Beats
+    store_command: Transfer
+    store_data: Stream
+    store_done: object
+    error_valid: object
+    error_code: object
+    error_index: object
+    activity: object
+    macs: object
+    macs_skipped: object
+    layer_event: object
+    layer: object
+
+
+def core_port(memory_bytes):
+    """A CorePort for a memory port of `memory_bytes` bytes."""
+    return CorePort(
+        instruction=stream(INSTRUCTION_BITS), instruction_index=word(24),
+        program_base=word(32), input_base=word(32), output_base=word(32), image=word(16),
+        image_done=bit(), halt=bit(), clear=reset(),
+        load_command=transfer(), load_data=beats(memory_bytes),
+        store_command=transfer(), store_data=stream(8 * memory_bytes), store_done=bit(),
+        error_valid=bit(), error_code=word(4), error_index=word(24),
+        activity=word(2), macs=word(16), macs_skipped=word(29), layer_event=bit(), layer=word(12),
+    )  # fmt: skip
