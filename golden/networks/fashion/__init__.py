@@ -89,7 +89,7 @@ def _read_idx(path: Path, rank: int) -> NDArray[np.uint8]:
     """IDX: two zero bytes, element type, rank, big-endian 32-bit sizes, elements."""
     content = _uncompressed(path)
     header = 4 + 4 * rank
-    if content[:4] != bytes((0, 0, _IDX_UNSIGNED_BYTE, rank)):
+    if len(content) < header or content[:4] != bytes((0, 0, _IDX_UNSIGNED_BYTE, rank)):
         raise DatasetCorrupt(f"{path}: not an IDX file of unsigned bytes of rank {rank}")
     sizes = [int(size) for size in np.frombuffer(content, dtype=">u4", count=rank, offset=4)]
     if len(content) != header + int(np.prod(sizes)):

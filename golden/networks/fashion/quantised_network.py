@@ -1,9 +1,10 @@
 """The network with fake quantisation: what integer arithmetic of given widths will compute, differentiable.
 
 It mirrors the compiler's quantiser. Weights are symmetric per output channel, with the scale
-largest magnitude / (2^(bits-1) - 1). Activations have one scale and an integer zero point a tensor, so that real
-0 is exact: the output of every convolution (batch norm folded, ReLU fused) and of every addition is quantised,
-pooling keeps the range of its source. Biases stay float: their int32 steps are far below an activation's.
+largest magnitude / (2^(bits-1) - 1). Activations have one scale and one integer zero point a tensor, so that
+real 0 is exact: the output of every convolution (batch norm folded, ReLU fused) and of every addition is
+quantised, pooling keeps the range of its source. Biases stay float: their int32 steps are far below an
+activation's.
 """
 
 # mypy: disable-error-code="misc, untyped-decorator"
