@@ -1,4 +1,4 @@
-"""Bad input, told in one line: which file, which node, which rule. The command line turns each into exit code 2."""
+"""Bad input, told in one line: which file, which node, which rule. The command line exits with code 2."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _printable(text: str) -> str:
 
 
 class AssayError(Exception):
-    """Input that breaks a rule. Its text is `file: node 'x' (OPERATOR): rule`, without the parts that are unknown."""
+    """Input that breaks a rule. Its text is `file: node 'x' (OPERATOR): rule`, without what is unknown."""
 
     exit_code = 2
 

@@ -1,0 +1,1 @@
+"""Front ends: a trained network's file to the IR."""

@@ -1,0 +1,18 @@
+"""Padding schemes made explicit, along one axis at a time."""
+
+from __future__ import annotations
+
+
+def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """(before, after) for ceil(size / stride) windows; an odd one goes after (as TFLite does)."""
+    windows = -(-size // stride)
+    total = max(0, (windows - 1) * stride + kernel - size)
+    return total // 2, total - total // 2
+
+
+def ceil_padding(size: int, kernel: int, stride: int, before: int, after: int) -> int:
+    """`after` for pooling with the number of windows rounded up, none of them beginning beyond the map."""
+    windows = -(-(size + before + after - kernel) // stride) + 1
+    if (windows - 1) * stride >= size + before:
+        windows -= 1
+    return max(after, (windows - 1) * stride + kernel - size - before)
