@@ -52,6 +52,21 @@ class Config:
         return self.rows * self.columns // 2
 
     @property
+    def event_lanes(self) -> int:
+        """Layers that may end in one cycle."""
+        return 1
+
+    @property
+    def taps(self) -> int:
+        """Observation taps: 0 results written, 1 values before a residual add or a pool."""
+        return 2
+
+    @property
+    def tap_bytes(self) -> int:
+        """Bytes that one tap shows in a cycle."""
+        return self.columns
+
+    @property
     def bank_accumulators(self) -> int:
         return self.accumulators // 2
 
