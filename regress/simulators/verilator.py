@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+import cocotb_tools.config
 import cocotb_tools.runner
 
+from regress.simulators import runtime_objects
 from regress.simulators.base import Build, Outcome, Run, SimulatorError
 from regress.simulators.cache import cache_root, content_key, get_or_build
 from regress.simulators.cocotb_runner import Commands, build_model, run_model
@@ -75,13 +77,16 @@ class Verilator:
 class _Runner(Commands, cocotb_tools.runner.Verilator):
     """cocotb's Verilator, without making every signal public and with FST in place of VCD."""
 
+    runtime_library = Path()
+
     def _simulator_in_path_build_only(self) -> None:
         self.executable = str(required().executable)
 
     def _build_command(self) -> list[list[str]]:
         verilate, make = super()._build_command()
         verilate.remove("--public-flat-rw")  # raises if cocotb no longer passes it
-        return [["--trace-fst" if word == "--trace" else word for word in verilate], make]
+        verilate = ["--trace-fst" if word == "--trace" else word for word in verilate]
+        return [verilate, *runtime_objects.copy_command(self.runtime_library, self.build_dir), make]
 
 
 def build_arguments(build: Build) -> list[str]:
@@ -100,10 +105,19 @@ def runtime_arguments(seed: int, trace: Path | None, coverage: Path | None) -> l
 
 def cached_folder(build: Build) -> Path:
     """Where an equal build is kept."""
+    facts = (*compile_facts(build), build.top, dict(build.parameters), dict(build.defines), build.timescale)
+    return cache_root() / f"verilator-{build.top}-{content_key(facts, build.sources, build.includes)}"
+
+
+def runtime_library(build: Build) -> Path:
+    """Where the run-time library compiled with the build's flags is kept."""
+    return cache_root() / f"verilated-{content_key(compile_facts(build), (), ())}"
+
+
+def compile_facts(build: Build) -> tuple[object, ...]:
+    """Everything but the design that the compiled code depends on."""
     flags = (*build_arguments(build), *build.arguments, *sorted(tool_environment().items()))
-    facts = (*tool_versions(), build.top, dict(build.parameters), dict(build.defines), flags)
-    key = content_key([*facts, build.trace, build.timescale], build.sources, build.includes)
-    return cache_root() / f"verilator-{build.top}-{key}"
+    return (*tool_versions(), cocotb_tools.config.libs_dir, flags, build.trace)
 
 
 def tool_environment() -> dict[str, str]:
@@ -169,7 +183,10 @@ def _runner() -> _Runner:
 
 
 def _build(build: Build, folder: Path) -> None:
-    build_model(_runner(), build, folder, build_arguments(build))
+    runner = _runner()
+    runner.runtime_library = runtime_library(build)
+    build_model(runner, build, folder, build_arguments(build))
+    runtime_objects.keep(runner.runtime_library, folder)
     _prune(folder, build.top)
 
 
