@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from myhdl import SignalType
+from myhdl._always_comb import _AlwaysComb
 from myhdl._block import _Block
 from myhdl._extractHierarchy import _makeMemInfo, _MemInfo
 from myhdl._instance import _Instantiator
@@ -21,10 +22,11 @@ from myhdl.conversion._analyze import _analyzeGens
 from myhdl.conversion._toVerilog import _annotateTypes
 
 from rtl.convert.elaborate import Child, elaborate
-from rtl.convert.errors import ConvertError
+from rtl.convert.errors import ConvertError, TrapError
 from rtl.convert.lines import assignment_lines, definition_line, relative_path
 from rtl.convert.naming import Namespace, named_values, walk
 from rtl.convert.ports import fresh_arguments, port_signals
+from rtl.convert.traps import check_process
 from rtl.convert.unused import collected
 
 
@@ -101,6 +103,7 @@ class ModuleBuilder:
         for name, signal in self.result.ports.items():
             self._name_signal(signal, self.namespace.claim(name))
         self._enter(block, "")
+        self._check_sources()
         self._name_memories()
         self._name_signals()
         self._analyse()
@@ -201,6 +204,12 @@ class ModuleBuilder:
         signal._name = name
         for part in signal._slicesigs:
             name_slice(part)
+
+    def _check_sources(self) -> None:
+        problems = [text for process in self._processes() for text in check_process(
+            process.funcobj, isinstance(process, _AlwaysComb))]
+        if problems:
+            raise TrapError(problems)
 
     def _analyse(self) -> None:
         for position, item in enumerate(self.result.body):

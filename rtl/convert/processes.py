@@ -15,6 +15,7 @@ import myhdl.conversion._toVerilog as verilog
 from myhdl import EnumItemType
 from myhdl.conversion._misc import _kind
 
+from rtl.convert.expressions import Expressions
 from rtl.convert.lines import directive
 from rtl.convert.myhdl_state import replaced
 
@@ -63,11 +64,6 @@ class _Lines:
         self.writeline()
         self.write("end")
 
-    def visit_IfExp(self, node) -> None:
-        self.write("(")
-        super().visit_IfExp(node)
-        self.write(")")
-
     def IntRepr(self, n, radix="") -> str:
         return literal(n, radix)
 
@@ -77,28 +73,28 @@ class _Lines:
         self.writeline()
 
 
-class _Combinational(_Lines, verilog._ConvertAlwaysCombVisitor):
+class _Combinational(_Lines, Expressions, verilog._ConvertAlwaysCombVisitor):
     def writeSensitivityList(self, senslist) -> None:
         self.write("@*")
 
 
-class _Continuous(_Lines, verilog._ConvertSimpleAlwaysCombVisitor):
+class _Continuous(_Lines, Expressions, verilog._ConvertSimpleAlwaysCombVisitor):
     pass
 
 
-class _Clocked(_Lines, verilog._ConvertAlwaysDecoVisitor):
+class _Clocked(_Lines, Expressions, verilog._ConvertAlwaysDecoVisitor):
     pass
 
 
-class _Function(_Lines, verilog._ConvertFunctionVisitor):
+class _Function(_Lines, Expressions, verilog._ConvertFunctionVisitor):
     pass
 
 
-class _Task(_Lines, verilog._ConvertTaskVisitor):
+class _Task(_Lines, Expressions, verilog._ConvertTaskVisitor):
     pass
 
 
-class _ClockedWithReset(_Lines, verilog._ConvertAlwaysSeqVisitor):
+class _ClockedWithReset(_Lines, Expressions, verilog._ConvertAlwaysSeqVisitor):
     def visit_FunctionDef(self, node) -> None:
         tree = self.tree
         tree.sigregs = sorted(tree.sigregs, key=lambda signal: signal._name)
