@@ -6,7 +6,7 @@ A multiplier of 31 bits, never negative, cannot reach the one product that satur
 from myhdl import Signal, always, always_comb, block, concat, modbv
 
 from rtl.lib.delay import delay
-from rtl.lib.stream import bit, signed, word
+from rtl.lib.stream import signed, word
 
 ROUNDING_SHIFT_LATENCY = 2
 REQUANTISER_LATENCY = 4 + ROUNDING_SHIFT_LATENCY
@@ -20,18 +20,20 @@ def rounding_shift(clk, value, exponent, result):
     Latency: ROUNDING_SHIFT_LATENCY. Throughput: one value a cycle.
     Ranges: value and result 32 bits signed, exponent 0..31.
     """
-    mask, shift = word(32), word(5)
-    round_up = bit()
-    bias, biased, shifted = signed(33), signed(33), signed(33)
+    complement, shift = word(5), word(5)
+    bias, biased, shifted = word(31), signed(33), signed(33)
 
     @always_comb
-    def find_mask():
-        mask.next = (1 << exponent) - 1
-        round_up.next = exponent != 0 and value >= 0
+    def complement_exponent():
+        complement.next = 31 - exponent
 
     @always_comb
-    def find_bias():
-        bias.next = mask[32:1] + round_up
+    def choose_bias():
+        # Half of 2**exponent, less one below zero; 0 for exponent 0.
+        if value < 0:
+            bias.next = 0x3FFFFFFF >> complement
+        else:
+            bias.next = 0x40000000 >> complement
 
     @always(clk.posedge)
     def add():
@@ -46,7 +48,7 @@ def rounding_shift(clk, value, exponent, result):
     def register():
         result.next = shifted[32:].signed()
 
-    return find_mask, find_bias, add, move, register
+    return complement_exponent, choose_bias, add, move, register
 
 
 @block
@@ -103,7 +105,7 @@ def requantiser(clk, value, multiplier, shift, result):
     def add_middle():
         # Bits 16 and up of the product, with the rounding half, 2**30, in the middle sum.
         middle.next = low_high + high_low + 16384
-        outer.next = concat(high_high, low_low[32:16]).signed()
+        outer.next = concat(high_high[32:], low_low[32:16]).signed()
 
     @always_comb
     def add():
