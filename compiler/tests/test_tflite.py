@@ -37,7 +37,11 @@ def test_resnet8_is_read_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("file", "kind", "rule"),
     [
-        ("mlperf_tiny/vww_96_int8.tflite", UnsupportedOperator, "(DEPTHWISE_CONV_2D): operator is not supported"),
+        (
+            "mlperf_tiny/vww_96_int8.tflite",
+            UnsupportedOperator,
+            "(DEPTHWISE_CONV_2D): operator is not supported",
+        ),
         ("mlperf_tiny/pretrainedResnet.tflite", UnsupportedType, "is float32, must be int8"),
         ("coral_mobilenet/mobilenet_v1_0.25_128_quant.tflite", UnsupportedType, "is uint8, must be int8"),
     ],
@@ -60,7 +64,7 @@ def test_missing_and_foreign_files(tmp_path: Path) -> None:
 
 
 def _damaged(data: bytes, random: np.random.Generator) -> bytes:
-    """The file cut short, or with some bytes of its tables (which lie behind the weights) or anywhere changed."""
+    """The file cut short, or with some bytes changed, in its tables (its last part) or anywhere."""
     if random.random() < 0.3:
         return data[: random.integers(len(data))]
     changed = bytearray(data)

@@ -1,0 +1,141 @@
+"""ONNX operators with a window over the map: convolution, pooling, and the padding in front of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from compiler.errors import MalformedFile, UnsupportedOperator
+from compiler.frontends.onnx_builder import Builder, Padding, attribute, inputs, only
+from compiler.frontends.onnx_format import NodeRecord
+from compiler.frontends.windows import ceil_padding, same_padding
+from golden.ir import Conv2D, Pool2D
+
+Pair = tuple[int, int]
+
+NO_PADDING: Padding = (0, 0, 0, 0)
+WINDOW = ("auto_pad", "dilations", "kernel_shape", "pads", "strides")
+
+
+def convolution(build: Builder, node: NodeRecord) -> None:
+    """Weights (out, in, h, w) become (out, h, w, in); a Pad in front joins the padding."""
+    only(node, *WINDOW, "group")
+    name, weights, bias = inputs(node, 2, 3)
+    name, before = build.padded.get(name, (name, NO_PADDING))
+    source = build.image_map(name)
+    values = build.floats(weights, "weights", 4)
+    group, channels = attribute(node, "group", 1), build.shape(source)[3]
+    if group != 1:
+        raise UnsupportedOperator(f"group is {group}, must be 1: no grouped or depthwise convolution")
+    if values.shape[1] != channels:
+        raise MalformedFile(f"weights {values.shape} read {values.shape[1]} channels of {channels}")
+    kernel = (values.shape[2], values.shape[3])
+    if _pair(node, "kernel_shape", kernel) != kernel:
+        raise MalformedFile(f"kernel_shape contradicts weights of {values.shape}")
+    stride = _pair(node, "strides", (1, 1))
+    size = _padded_size(build.shape(source), before)
+    padding = _sum(before, _padding(node, size, kernel, stride))
+    names = [build.keep(weights, values.transpose(0, 2, 3, 1))]
+    if bias:
+        names.append(build.keep(bias, build.floats(bias, "bias", 1)))
+    build.make(node, Conv2D(stride, padding), source, *names)
+
+
+def max_pool(build: Builder, node: NodeRecord) -> None:
+    """Indices as a second output are refused with every second output."""
+    only(node, *WINDOW, "ceil_mode", "storage_order")
+    _pool(build, node, "max")
+
+
+def average_pool(build: Builder, node: NodeRecord) -> None:
+    """Average over the positions inside the map only."""
+    only(node, *WINDOW, "ceil_mode", "count_include_pad")
+    _pool(build, node, "average")
+
+
+def global_average_pool(build: Builder, node: NodeRecord) -> None:
+    """One window over the whole map."""
+    only(node)
+    source = build.image_map(inputs(node, 1, 1)[0])
+    _, height, width, _ = build.shape(source)
+    build.make(node, Pool2D("average", (height, width), (1, 1)), source)
+
+
+def pad(build: Builder, node: NodeRecord) -> None:
+    """Zeros around the map, which the convolution behind takes over as its padding."""
+    only(node, "mode", "pads", "value")
+    if attribute(node, "mode", "constant") != "constant":
+        raise UnsupportedOperator("mode must be constant")
+    name, pads, value, axes = inputs(node, 1, 4)
+    if axes:
+        raise UnsupportedOperator("axes must be left out")
+    if (value and np.any(build.constant(value, "value"))) or attribute(node, "value", 0.0):
+        raise UnsupportedOperator("value must be 0")
+    given = build.constant(pads, "pads").reshape(-1) if pads else np.array(attribute(node, "pads", (0,) * 8))
+    amounts = tuple(int(amount) for amount in given)
+    if len(amounts) != 8 or any(amounts[axis] for axis in (0, 1, 4, 5)):
+        raise UnsupportedOperator(f"pads {amounts} must be on height and width only")
+    _check_amounts(amounts)
+    build.padded[node.outputs[0]] = (build.image_map(name), (amounts[2], amounts[3], amounts[6], amounts[7]))
+
+
+def _pool(build: Builder, node: NodeRecord, kind: str) -> None:
+    source = build.image_map(inputs(node, 1, 1)[0])
+    kernel, stride = _pair(node, "kernel_shape", (0, 0)), _pair(node, "strides", (1, 1))
+    size = _padded_size(build.shape(source), NO_PADDING)
+    padding = _padding(node, size, kernel, stride)
+    if attribute(node, "count_include_pad", 0) and any(padding):
+        raise UnsupportedOperator("count_include_pad must be 0 where there is padding")
+    if attribute(node, "ceil_mode", 0):
+        padding = _rounded_up(size, kernel, stride, padding)
+    build.make(node, Pool2D(kind, kernel, stride, padding), source)
+
+
+def _rounded_up(size: Pair, kernel: Pair, stride: Pair, padding: Padding) -> Padding:
+    top, left, bottom, right = padding
+    return (
+        top,
+        left,
+        ceil_padding(size[0], kernel[0], stride[0], top, bottom),
+        ceil_padding(size[1], kernel[1], stride[1], left, right),
+    )
+
+
+def _padding(node: NodeRecord, size: Pair, kernel: Pair, stride: Pair) -> Padding:
+    if _pair(node, "dilations", (1, 1)) != (1, 1):
+        raise UnsupportedOperator("dilations must be 1")
+    if min(*kernel, *stride) < 1:
+        raise MalformedFile(f"has a kernel of {kernel} and a stride of {stride}")
+    scheme = attribute(node, "auto_pad", "NOTSET")
+    if scheme in ("SAME_UPPER", "SAME_LOWER"):
+        rows, columns = (same_padding(*axis) for axis in zip(size, kernel, stride, strict=True))
+        upper = (rows[0], columns[0], rows[1], columns[1])
+        return upper if scheme == "SAME_UPPER" else (upper[2], upper[3], upper[0], upper[1])
+    if scheme not in ("NOTSET", "VALID"):
+        raise MalformedFile(f"auto_pad '{scheme}' is unknown")
+    pads = attribute(node, "pads", NO_PADDING)
+    if len(pads) != 4:
+        raise UnsupportedOperator(f"pads {pads} must be four numbers")
+    _check_amounts(pads)
+    return NO_PADDING if scheme == "VALID" else (pads[0], pads[1], pads[2], pads[3])
+
+
+def _check_amounts(amounts: tuple[int, ...]) -> None:
+    if any(not 0 <= amount < 1 << 20 for amount in amounts):
+        raise UnsupportedOperator(f"pads {amounts} must not be negative")
+
+
+def _pair(node: NodeRecord, name: str, default: Pair) -> Pair:
+    values = attribute(node, name, default)
+    if len(values) != 2:
+        raise UnsupportedOperator(f"attribute '{name}' is {values}, must be two numbers: height and width")
+    return (values[0], values[1])
+
+
+def _padded_size(shape: tuple[int, ...], padding: Padding) -> Pair:
+    top, left, bottom, right = padding
+    return (shape[1] + top + bottom, shape[2] + left + right)
+
+
+def _sum(first: Padding, second: Padding) -> Padding:
+    top, left, bottom, right = (a + b for a, b in zip(first, second, strict=True))
+    return (top, left, bottom, right)
