@@ -6,7 +6,6 @@ No code of the onnx package that trusts its input (checker, shape inference) is 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -119,11 +118,15 @@ def _records(model: onnx.ModelProto, opset: int) -> ModelRecord:
 
 def _named(nodes: tuple[NodeRecord, ...]) -> tuple[NodeRecord, ...]:
     """Every node with a name of its own: its kind and position where the file gives none."""
-    repeated = Counter(node.name for node in nodes)
-    return tuple(
-        node if node.name and repeated[node.name] == 1 else replace(node, name=f"{node.kind.lower()}_{index}")
-        for index, node in enumerate(nodes)
-    )
+    taken: set[str] = set()
+    named = []
+    for index, node in enumerate(nodes):
+        name = node.name if node.name and node.name not in taken else f"{node.kind.lower()}_{index}"
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        named.append(replace(node, name=name))
+    return tuple(named)
 
 
 def _node(proto: onnx.NodeProto) -> NodeRecord:

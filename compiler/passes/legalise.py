@@ -1,0 +1,67 @@
+"""Legalise: bring what networks say in several ways into the one way that later passes know.
+
+A window that has one position along an axis gets stride 1 there. A ReLU behind a max pool or a reshape moves
+in front of it, where it can be fused; the values stay the same, because a maximum and ReLU commute.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from compiler.passes.rewrite import fresh, replaced, sole_producer
+from golden.ir import Conv2D, Graph, Node, Pool2D, Relu, Reshape, Tensor
+
+
+def legalise(graph: Graph) -> Graph:
+    """The same function, in the form that later passes expect; float and quantised graphs."""
+    graph = replaced(graph, {node.name: _with_least_stride(graph, node) for node in graph.nodes})
+    while moved := _with_one_relu_moved(graph):
+        graph = moved
+    return graph
+
+
+def _with_least_stride(graph: Graph, node: Node) -> Node:
+    if not isinstance(node.operator, Conv2D | Pool2D):
+        return node
+    _, height, width, _ = graph.tensor(node.output).shape
+    vertical, horizontal = node.operator.stride
+    stride = (1 if height == 1 else vertical, 1 if width == 1 else horizontal)
+    # With stride 1 a window of one position must not find a second one: the map ends where the window does.
+    if _positions(graph, node, stride) != (height, width):
+        return node
+    return replace(node, operator=replace(node.operator, stride=stride))
+
+
+def _positions(graph: Graph, node: Node, stride: tuple[int, int]) -> tuple[int, int]:
+    operator = node.operator
+    assert isinstance(operator, Conv2D | Pool2D)
+    kernel = operator.kernel if isinstance(operator, Pool2D) else graph.tensor(node.inputs[1]).shape[1:3]
+    _, height, width, _ = graph.tensor(node.inputs[0]).shape
+    top, left, bottom, right = operator.padding
+    return (
+        (height + top + bottom - kernel[0]) // stride[0] + 1,
+        (width + left + right - kernel[1]) // stride[1] + 1,
+    )
+
+
+def _with_one_relu_moved(graph: Graph) -> Graph | None:
+    for node in graph.nodes:
+        before = sole_producer(graph, node.inputs[0]) if isinstance(node.operator, Relu) else None
+        if before is not None and _commutes(before):
+            return _swapped(graph, before, node)
+    return None
+
+
+def _commutes(node: Node) -> bool:
+    return isinstance(node.operator, Reshape) or (
+        isinstance(node.operator, Pool2D) and node.operator.kind == "max"
+    )
+
+
+def _swapped(graph: Graph, before: Node, relu: Node) -> Graph:
+    """relu(before(x)) as before(relu(x))."""
+    name = fresh(graph.tensors, f"{relu.output}.before")
+    tensors = graph.tensors | {name: Tensor(name, graph.tensor(before.inputs[0]).shape)}
+    early = replace(relu, inputs=before.inputs, output=name)
+    late = replace(before, inputs=(name,), output=relu.output)
+    return replaced(replace(graph, tensors=tensors), {before.name: early, relu.name: late})
