@@ -17,6 +17,8 @@ from myhdl._extractHierarchy import _isMem
 from myhdl.conversion._analyze import _Rom
 from myhdl.conversion._toVerilog import opmap
 
+from rtl.convert.literals import literal
+
 INTEGER_BITS = 32
 _SAMPLES = (3, 17, 101)
 
@@ -30,6 +32,27 @@ def object_is_signed(value: object) -> bool:
     return isinstance(value, (SignalType, intbv)) and value._min is not None and value._min < 0
 
 
+_FOLDED = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.IfExp, ast.operator, ast.unaryop, ast.cmpop,
+           ast.boolop, ast.expr_context)
+
+
+def constant(tree: Any, node: ast.AST) -> int | None:
+    """The number that an expression of parameters and literals stands for, or None if hardware takes part."""
+    names: dict[str, object] = {}
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name):
+            value = None if part.id in tree.vardict or part.id in tree.argnames else tree.symdict.get(part.id)
+            names[part.id] = value
+            if not isinstance(value, int):
+                return None
+        elif isinstance(part, ast.Constant):
+            if not isinstance(part.value, int):
+                return None
+        elif not isinstance(part, _FOLDED):
+            return None
+    return eval(compile(ast.Expression(node), "<constant>", "eval"), {}, names)
+
+
 class Signedness:
     """Whether any operand of an analysed expression is signed."""
 
@@ -37,24 +60,20 @@ class Signedness:
         self.tree = tree
 
     def __call__(self, node: ast.AST) -> bool:
+        value = constant(self.tree, node)
+        if value is not None:
+            return value < 0
         method = getattr(self, type(node).__name__, None)
         return method(node) if method else False
 
-    def constant(self, node: ast.Name) -> object:
-        """The number that a name stands for, or None."""
-        if node.id in self.tree.vardict or node.id in self.tree.argnames:
-            return None
-        value = self.tree.symdict.get(node.id)
-        return value if isinstance(value, int) else None
-
     def Name(self, node: ast.Name) -> bool:
-        value = self.constant(node)
-        return value < 0 if value is not None else object_is_signed(node.obj)
+        return object_is_signed(getattr(node, "obj", None))
 
     def Attribute(self, node: ast.Attribute) -> bool:
+        value = getattr(node, "obj", None)
         if node.attr in ("min", "max"):
-            return node.obj < 0
-        return object_is_signed(node.obj)
+            return isinstance(value, int) and value < 0
+        return object_is_signed(value)
 
     def BinOp(self, node: ast.BinOp) -> bool:
         if isinstance(node.op, (ast.LShift, ast.RShift)):
@@ -64,8 +83,6 @@ class Signedness:
     def UnaryOp(self, node: ast.UnaryOp) -> bool:
         if isinstance(node.op, ast.Not):
             return False
-        if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
-            return True
         return self(node.operand)
 
     def IfExp(self, node: ast.IfExp) -> bool:
@@ -75,10 +92,10 @@ class Signedness:
         if isinstance(node.slice, ast.Slice):
             whole = node.slice.lower is None and node.slice.upper is None
             return whole and self(node.value)
-        return _isMem(node.value.obj) and object_is_signed(node.obj)
+        return _isMem(getattr(node.value, "obj", None)) and object_is_signed(node.obj)
 
     def Call(self, node: ast.Call) -> bool:
-        function = node.func.obj
+        function = getattr(node.func, "obj", None)
         if function == intbv.signed:
             return True
         if hasattr(node, "tree"):
@@ -86,6 +103,16 @@ class Signedness:
         if function in (bool, len, concat):
             return False
         return bool(node.args) and self(node.args[0])
+
+
+def annotate(tree: Any) -> None:
+    """Tell every expression of an analysed process, and of the functions it calls, whether it is signed."""
+    signedness = Signedness(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.expr):
+            node.signed = signedness(node)
+        if hasattr(node, "tree"):
+            annotate(node.tree)
 
 
 def leaves(node: ast.AST) -> list[ast.AST]:
@@ -128,11 +155,19 @@ class Expressions:
         self.signed = outer
 
     def _is_literal(self, node: ast.AST) -> bool:
-        """Whether the text will be a decimal literal, which is signed whatever its value."""
-        if isinstance(node, ast.Name):
-            value = Signedness(self.tree).constant(node)
-            return value is not None and not isinstance(value, bool)
-        return isinstance(node, ast.Constant) and type(node.value) is int
+        """Whether the text will be a literal, which is signed whatever its value."""
+        return constant(self.tree, node) is not None
+
+    def visit(self, node: ast.AST) -> None:
+        """Constants are written as one literal: Verilog would compute them in 32 bits."""
+        value = constant(self.tree, node) if isinstance(node, ast.expr) and self._is_read(node) else None
+        if value is None:
+            super().visit(node)
+        else:
+            self.write(literal(value))
+
+    def _is_read(self, node: ast.AST) -> bool:
+        return isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
 
     def _shared(self, node: ast.AST, write: Any) -> None:
         """Write an operator whose operands share the expression's width and sign."""
@@ -225,7 +260,17 @@ class Expressions:
             return
         if node.func.obj is concat:
             self._check_concat(node)
-        self._operand(node, super().visit_Call)
+            self._operand(node, self._write_concat)
+        else:
+            self._operand(node, super().visit_Call)
+
+    def _write_concat(self, node: ast.Call) -> None:
+        self.write("{")
+        for position, argument in enumerate(node.args):
+            self.write(", " if position else "")
+            value = constant(self.tree, argument)
+            self.visit(argument) if value is None else self.write(f"1'b{value:d}")
+        self.write("}")
 
     def _check_concat(self, node: ast.Call) -> None:
         if self.is_signed(node.args[0]):
@@ -261,7 +306,7 @@ class Expressions:
         self.alone(node.value)
         if upper is None:
             return
-        high, low = self._constant(upper), 0 if lower is None else self._constant(lower)
+        high, low = self._bound(upper), 0 if lower is None else self._bound(lower)
         if high is not None and low is not None:
             self.write(f"[{high - 1}:{low}]")
             return
@@ -276,9 +321,12 @@ class Expressions:
             self._check_index(lower)
             self.alone(lower)
 
-    def _constant(self, node: ast.AST) -> int | None:
-        names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-        if any(self._varies(name) for name in names):
+    def _bound(self, node: ast.AST) -> int | None:
+        """A bound of a slice that is fixed; `len(x)` is."""
+        inside_len = {id(part) for call in ast.walk(node) if isinstance(call, ast.Call) and call.func.obj is len
+                      for part in ast.walk(call)}
+        free = {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and id(part) not in inside_len}
+        if any(self._varies(name) for name in free):
             return None
         return int(self.getVal(node))
 
@@ -331,7 +379,7 @@ class Expressions:
                                          "v = intbv(0, min=a, max=b) and assign v[:]")
 
     def visit_For(self, node: ast.For) -> None:
-        bounds = [self._constant(argument) or 0 for argument in node.iter.args]
+        bounds = [constant(self.tree, argument) or 0 for argument in node.iter.args]
         self.loop_bits = {**getattr(self, "loop_bits", {}), node.target.id: max(map(abs, bounds)).bit_length() + 1}
         super().visit_For(node)
 
@@ -355,7 +403,7 @@ class Expressions:
         if isinstance(node.op, ast.RShift):
             return left
         if isinstance(node.op, ast.LShift):
-            distance = self._constant(node.right)
+            distance = constant(self.tree, node.right)
             return left + (distance if distance is not None else (1 << self.bits(node.right)))
         right = self.bits(node.right)
         if isinstance(node.op, ast.Mult):
@@ -364,8 +412,7 @@ class Expressions:
 
     def _operand_bits(self, node: ast.AST) -> int:
         if self._is_literal(node):
-            value = node.value if isinstance(node, ast.Constant) else Signedness(self.tree).constant(node)
-            return int(value).bit_length() + 1
+            return int(constant(self.tree, node)).bit_length() + 1
         if isinstance(node, ast.Name) and node.id in getattr(self, "loop_bits", {}):
             return self.loop_bits[node.id]
         if isinstance(node, ast.Subscript) and isinstance(node.value.obj, _Rom):

@@ -19,10 +19,10 @@ from myhdl._instance import _Instantiator
 from myhdl._ShadowSignal import ConcatSignal, _SliceSignal
 from myhdl._Signal import Constant, _Signal
 from myhdl.conversion._analyze import _analyzeGens
-from myhdl.conversion._toVerilog import _annotateTypes
 
 from rtl.convert.elaborate import Child, elaborate
 from rtl.convert.errors import ConvertError, TrapError
+from rtl.convert.expressions import annotate
 from rtl.convert.lines import assignment_lines, definition_line, relative_path
 from rtl.convert.naming import Namespace, named_values, walk
 from rtl.convert.ports import fresh_arguments, port_signals
@@ -218,7 +218,7 @@ class ModuleBuilder:
                 tree = _analyzeGens([item], {id(item): label})[0]
                 tree.name = label
                 tree.instantiator = item
-                _annotateTypes([tree])
+                annotate(tree)
                 for name in tree.inputs:
                     mark_read(tree.sigdict[name])
                 self.result.sources.add(tree.sourcefile)

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import myhdl._extractHierarchy
 import myhdl.conversion._misc
+from myhdl.conversion._analyze import _AnalyzeVisitor
+
+
+def _analyse_conditional(visitor: _AnalyzeVisitor, node: ast.IfExp) -> None:
+    """Type of `a if test else b`, which MyHDL's analysis leaves out."""
+    visitor.generic_visit(node)
+    truth = isinstance(node.body.obj, bool) and isinstance(node.orelse.obj, bool)
+    node.obj = bool() if truth else -1
+
+
+_AnalyzeVisitor.visit_IfExp = _analyse_conditional
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Verilog of processes: MyHDL's own visitors, with source lines and without their known faults.
 
-What differs from MyHDL: a `` `line `` directive before every statement; always_comb is `always @*`;
+What differs from MyHDL: a `` `line `` directive before every statement; always_comb stays always_comb;
 literals keep their sign beyond 31 bits; conditional expressions stand in parentheses; registers are reset
 in the order of the source.
 """
@@ -17,17 +17,8 @@ from myhdl.conversion._misc import _kind
 
 from rtl.convert.expressions import Expressions
 from rtl.convert.lines import directive
+from rtl.convert.literals import literal
 from rtl.convert.myhdl_state import replaced
-
-
-def literal(value: int | EnumItemType, radix: str = "") -> str:
-    """A number as Verilog text of at least its own width, signed, so that it never changes an expression."""
-    if isinstance(value, EnumItemType):
-        return value._toVerilog()
-    magnitude = abs(int(value))
-    bits = magnitude.bit_length() + 1
-    text = str(magnitude) if bits <= 32 else f"{bits}'sh{magnitude:x}"
-    return f"(-{text})" if value < 0 else text
 
 
 class _Lines:
@@ -74,8 +65,10 @@ class _Lines:
 
 
 class _Combinational(_Lines, Expressions, verilog._ConvertAlwaysCombVisitor):
-    def writeSensitivityList(self, senslist) -> None:
-        self.write("@*")
+    def writeAlwaysHeader(self) -> None:
+        """always_comb runs at time 0, as MyHDL does; `always @*` would leave constants unknown for ever."""
+        self.write(f"always_comb begin: {self.tree.name}")
+        self.indent()
 
 
 class _Continuous(_Lines, Expressions, verilog._ConvertSimpleAlwaysCombVisitor):
