@@ -1,0 +1,133 @@
+"""The committed Fashion-MNIST networks and images: what they contain, and that damage is named."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from golden.networks import fashion
+from golden.networks.fashion import topology
+
+MODELS = (fashion.FLOAT_MODEL, fashion.INT4_MODEL)
+OPERATORS = {"Conv", "BatchNormalization", "Relu", "Add", "MaxPool", "GlobalAveragePool", "Flatten", "Gemm"}
+
+
+def metadata(model: onnx.ModelProto, prefix: str) -> dict[str, str]:
+    return {p.key.removeprefix(prefix): p.value for p in model.metadata_props if p.key.startswith(prefix)}
+
+
+def initializers(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+
+
+def test_topology_keeps_its_promises() -> None:
+    """At least 5 M MAC, 10 layers with weights, three blocks, a strided and a 1x1 convolution."""
+    macs = topology.macs()
+    assert sum(macs.values()) == 5_595_104
+    assert len(macs) == 10
+    assert sum(isinstance(layer, topology.ResidualAdd) for layer in topology.LAYERS) == 3
+    assert {(layer.kernel, layer.stride) for layer in topology.convolutions()} == {
+        (3, 1),
+        (3, 2),
+        (1, 1),
+        (1, 2),
+    }
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_model_is_the_topology(path: Path) -> None:
+    """ONNX infers the shapes of the layer list; no operator beyond the promised ones appears."""
+    model = onnx.shape_inference.infer_shapes(onnx.load(path), strict_mode=True)
+    values = [*model.graph.input, *model.graph.value_info, *model.graph.output]
+    inferred = {v.name: tuple(d.dim_value for d in v.type.tensor_type.shape.dim) for v in values}
+    assert {name: inferred[name] for name in topology.shapes()} == {
+        name: (1, *shape) for name, shape in topology.shapes().items()
+    }
+    assert {node.op_type for node in model.graph.node} <= OPERATORS
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_every_layer_has_a_range(path: Path) -> None:
+    ranges = metadata(onnx.load(path), "assay.range.")
+    assert ranges.keys() == topology.shapes().keys()
+    for text in ranges.values():
+        low, high = map(float, text.split(","))
+        assert low <= 0 < high
+
+
+def test_int4_weights_lie_on_their_steps() -> None:
+    """Dividing a weight by its channel's scale gives integers, at both widths."""
+    model = onnx.load(fashion.INT4_MODEL)
+    bits, values = metadata(model, "assay.bits."), initializers(model)
+    weights = {name: array for name, array in values.items() if name.endswith(".weight")}
+    assert {bits[name] for name in weights} == {"4", "8"}
+    for name, array in weights.items():
+        limit = 2 ** (int(bits[name]) - 1) - 1
+        channels = array.reshape(len(array), -1).astype(np.float64)
+        steps = channels * limit / np.abs(channels).max(axis=1, keepdims=True)
+        np.testing.assert_allclose(steps, np.rint(steps), atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize(("path", "least"), [(fashion.FLOAT_MODEL, 0.91), (fashion.INT4_MODEL, 0.89)])
+def test_accuracy_on_the_committed_images(path: Path, least: float) -> None:
+    """onnxruntime, which nobody here wrote, classifies the 500 images at least this well."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    pixels, labels = fashion.images()
+    found = [session.run(None, {"image": image[np.newaxis]})[0].argmax() for image in fashion.scaled(pixels)]
+    assert np.mean(np.array(found) == labels) >= least
+
+
+def test_committed_images_are_the_first_of_the_data_set() -> None:
+    if not fashion.DATASET.is_dir():
+        pytest.skip(f"{fashion.DATASET} is not installed (Debian package dataset-fashion-mnist)")
+    for committed, complete in (
+        (fashion.images(), fashion.test_set()),
+        (fashion.calibration_images(), fashion.training_set()),
+    ):
+        for part, whole in zip(committed, complete, strict=True):
+            np.testing.assert_array_equal(part, whole[: len(part)])
+
+
+def idx(sizes: tuple[int, ...], elements: int) -> bytes:
+    header = bytes((0, 0, 8, len(sizes))) + struct.pack(f">{len(sizes)}I", *sizes)
+    return gzip.compress(header + bytes(elements))
+
+
+def write_test_split(folder: Path, images: bytes, labels: bytes) -> None:
+    (folder / "t10k-images-idx3-ubyte.gz").write_bytes(images)
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(labels)
+
+
+def test_data_set_is_read_from_a_folder(tmp_path: Path) -> None:
+    write_test_split(tmp_path, idx((2, 28, 28), 1568), idx((2,), 2))
+    pixels, labels = fashion.test_set(tmp_path)
+    assert (pixels.shape, labels.shape) == ((2, 28, 28, 1), (2,))
+
+
+def test_absent_data_set_is_named(tmp_path: Path) -> None:
+    with pytest.raises(fashion.DatasetMissing, match=r"t10k-images.*dataset-fashion-mnist"):
+        fashion.test_set(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("images", "rule"),
+    [
+        (idx((2, 28, 28), 1567), "1567 bytes"),
+        (idx((2,), 2), "rank 3"),
+        (idx((3, 28, 28), 2352), "3 images and 2 labels"),
+        (idx((2, 28, 28), 1568)[:-9], "gzip"),
+        (gzip.compress(bytes((0, 0, 8, 3, 0))), "IDX"),
+        (b"not compressed", "gzip"),
+    ],
+)
+def test_damaged_data_set_is_named(tmp_path: Path, images: bytes, rule: str) -> None:
+    write_test_split(tmp_path, images, idx((2,), 2))
+    with pytest.raises(fashion.DatasetCorrupt, match=rule):
+        fashion.test_set(tmp_path)
