@@ -1,15 +1,25 @@
-"""Run one command in a process group of its own, its output in a file, with a time limit."""
+"""Run one command, its output in a file, with a time limit, and leave nothing of it behind.
+
+A command gets a process group of its own, except inside a regression's job: there all belongs to the group of the job,
+which the runner ends as a whole.
+"""
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Event
 
 # make's own variables, and those with which cocotb overrides what it was told.
 UNWANTED = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "WAVES", "GUI", "PYTEST_CURRENT_TEST")
+
+POLL_SECONDS = 0.2
+IN_JOB = "ASSAY_JOB"
 
 
 def clean_environment() -> dict[str, str]:
@@ -23,22 +33,43 @@ def execute(
     environment: Mapping[str, str],
     log: Path,
     timeout_seconds: float | None = None,
+    stop: Event | None = None,
 ) -> int | None:
-    """Exit status of the command (negative: a signal), or None after a time-out. Appends to `log`."""
+    """Exit status of the command (negative: a signal), None after a time-out or `stop`. Appends to `log`."""
+    own_group = IN_JOB not in os.environ
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command, cwd=cwd, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=own_group,
         )
         try:
-            return process.wait(timeout_seconds)
-        except subprocess.TimeoutExpired:
-            return None
+            return wait_for(process, timeout_seconds, stop or Event())
         finally:
-            end_group(process)
+            end(process, own_group)
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process and all it started, and collect it."""
-    if process.poll() is None:
+def wait_for(process: subprocess.Popen[bytes], timeout_seconds: float | None, stop: Event) -> int | None:
+    """Its exit status; None once the time is over or `stop` is set."""
+    end = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
+    while not stop.is_set() and time.monotonic() < end:
+        try:
+            return process.wait(min(POLL_SECONDS, max(end - time.monotonic(), 0)))
+        except subprocess.TimeoutExpired:
+            continue
+    return process.poll()
+
+
+def end(process: subprocess.Popen[bytes], own_group: bool) -> None:
+    """Kill the process, with its group all it started, and collect it."""
+    if process.poll() is not None:
+        return
+    if own_group:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    else:
+        process.kill()
+    process.wait()

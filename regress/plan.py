@@ -1,0 +1,114 @@
+"""From testplan, suite and master seed to the list of jobs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from regress.job import Job, Result, Verdict
+from regress.seeds import run_seed
+from regress.simulators import find
+from regress.testplan import NO_SIMULATOR, PlanError, Schedule, Test, Testplan
+
+MASTER_SEED = 1
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the user asked for. `pattern` is a glob on job names, or a plain part of one."""
+
+    suite: str = "ci"
+    pattern: str = ""
+    seed: int = MASTER_SEED
+    trace: bool = False
+
+
+def plan_jobs(testplan: Testplan, selection: Selection) -> list[Job]:
+    """The chosen jobs of a suite, the first job of every model before any second one.
+
+    Raises PlanError when two jobs have one name or when nothing is selected.
+    """
+    jobs = [job for test in testplan.tests for job in test_jobs(test, selection)]
+    names = [job.name for job in jobs]
+    if len(set(names)) < len(names):
+        raise PlanError(f"two jobs are named {next(name for name in names if names.count(name) > 1)}")
+    chosen = select(jobs, selection.pattern)
+    if not chosen:
+        raise PlanError(f"no test of suite {selection.suite} matches {selection.pattern!r}; see `assay list`")
+    return models_first(chosen)
+
+
+def test_jobs(test: Test, selection: Selection) -> Iterator[Job]:
+    """The jobs of one test in a suite."""
+    for schedule in test.runs:
+        if selection.suite in schedule.suites:
+            for variant in test.variants:
+                yield from schedule_jobs(test, schedule, variant, selection)
+
+
+def schedule_jobs(test: Test, schedule: Schedule, variant: str, selection: Selection) -> Iterator[Job]:
+    """Every config x simulator x chunk of items."""
+    chunk = schedule.chunk or schedule.items
+    for config in schedule.configs:
+        for simulator in schedule.simulators:
+            for first in range(0, schedule.items, chunk):
+                items = range(first, min(first + chunk, schedule.items))
+                yield make_job(test, schedule, selection, (variant, config, simulator), items)
+
+
+def make_job(
+    test: Test, schedule: Schedule, selection: Selection, place: tuple[str, str, str], items: range
+) -> Job:
+    """The job of some items at a place (variant, config, simulator)."""
+    variant, config, simulator = place
+    shown = [part for part in (test.name, variant, config, simulator) if part and part != NO_SIMULATOR]
+    return Job(
+        name="/".join([*shown, *([str(items.start)] if len(items) < schedule.items else [])]),
+        test=test.name,
+        function=test.function,
+        variant=variant,
+        config=config,
+        simulator=simulator,
+        first=items.start,
+        seeds=tuple(run_seed(selection.seed, test.name, variant, index) for index in items),
+        timeout_seconds=schedule.timeout_seconds,
+        options=schedule.options,
+        needs=schedule.needs,
+        coverage=schedule.coverage,
+        trace=selection.trace,
+    )
+
+
+def select(jobs: list[Job], pattern: str) -> list[Job]:
+    """The job of exactly that name, else those whose name fits the pattern as a glob or holds it."""
+    exact = [job for job in jobs if job.name == pattern]
+    return exact or [job for job in jobs if fnmatchcase(job.name, pattern) or pattern in job.name]
+
+
+def models_first(jobs: list[Job]) -> list[Job]:
+    """Stable order by how many jobs of the same model stand before: two workers do not wait for one build."""
+    seen: dict[tuple[str, str, str], int] = {}
+    ranks = []
+    for job in jobs:
+        model = (job.variant, job.config, job.simulator)
+        ranks.append(seen.setdefault(model, 0))
+        seen[model] += 1
+    return [job for _, job in sorted(zip(ranks, jobs, strict=True), key=lambda pair: pair[0] > 0)]
+
+
+def reason_to_skip(job: Job) -> str:
+    """Why a job cannot run here, or nothing."""
+    missing = [name for name in job.needs if not os.environ.get(name)]
+    if missing:
+        return f"{', '.join(missing)} is not set"
+    if job.simulator == NO_SIMULATOR:
+        return ""
+    usable, reason = find(job.simulator).available()
+    return "" if usable else reason
+
+
+def skipped(job: Job, reason: str) -> Result:
+    """The result of a job that cannot run here."""
+    return Result(job.name, Verdict.SKIP, reason, 0.0)

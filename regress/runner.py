@@ -1,0 +1,118 @@
+"""Runs jobs in processes of their own, several at a time, and keeps what finished whatever happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from regress.execute import JOB, RESULT
+from regress.job import Job, Result, Verdict
+from regress.plan import reason_to_skip, skipped
+from regress.simulators.cache import ROOT
+from regress.simulators.process import IN_JOB, clean_environment, execute
+
+Progress = Callable[[Result], None]
+
+
+@dataclass(frozen=True)
+class Runner:
+    """`folder` gets one folder a job; `repeat` gives the line that runs a job again."""
+
+    folder: Path
+    workers: int
+    repeat: Callable[[Job], str]
+    stop: Event = field(default_factory=Event)
+
+    def run(self, jobs: Sequence[Job], progress: Progress) -> list[Result]:
+        """A result for every job, in the order of the jobs. After Ctrl-C the rest are STOPPED."""
+        with ThreadPoolExecutor(self.workers) as pool:
+            futures = [pool.submit(self.perform, job) for job in jobs]
+            try:
+                report_each(futures, progress)
+            except KeyboardInterrupt:
+                self.stop.set()
+        return [future.result() for future in futures]
+
+    def perform(self, job: Job) -> Result:
+        """Run one job, unless it cannot run here or all is stopping."""
+        if self.stop.is_set():
+            return Result(job.name, Verdict.STOPPED, "not started", 0.0)
+        reason = reason_to_skip(job)
+        return skipped(job, reason) if reason else self.start(job)
+
+    def start(self, job: Job) -> Result:
+        """Run one job's process and read what it left."""
+        folder = self.folder / "jobs" / job.name.replace("/", ".")
+        folder.mkdir(parents=True)
+        job.save(folder / JOB)
+        begin = time.monotonic()
+        command = [sys.executable, "-m", "regress.execute", str(folder)]
+        environment = {
+            **clean_environment(),
+            "PYTHONPATH": str(ROOT),
+            "PYTHONHASHSEED": "0",
+            IN_JOB: job.name,
+        }
+        limit = job.timeout_seconds
+        status = execute(command, ROOT, environment, folder / "output.log", limit, self.stop)
+        return self.read(job, folder, status, time.monotonic() - begin)
+
+    def read(self, job: Job, folder: Path, status: int | None, seconds: float) -> Result:
+        """The result of a process that ended with `status` (None: by time-out or Ctrl-C)."""
+        if self.stop.is_set() and not (folder / RESULT).exists():
+            return Result(job.name, Verdict.STOPPED, "stopped while it ran", seconds, str(folder))
+        details = read_details(job, folder, status)
+        verdict = Verdict(details.pop("verdict"))
+        result = Result(
+            job.name,
+            verdict,
+            str(details.pop("message")),
+            seconds,
+            os.path.relpath(folder, ROOT),
+            self.repeat(job),
+            asdict(job),
+            details,
+        )
+        (folder / RESULT).write_text(json.dumps(asdict(result), indent=1))
+        return result
+
+
+def report_each(futures: Sequence[Future[Result]], progress: Progress) -> None:
+    """Call progress for every result as it comes."""
+    waiting = set(futures)
+    while waiting:
+        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        for future in done:
+            progress(future.result())
+
+
+def read_details(job: Job, folder: Path, status: int | None) -> dict[str, Any]:
+    """What the job wrote, or why it could not."""
+    if status is None:
+        limit = f"{job.timeout_seconds:g} s"
+        return {
+            "verdict": Verdict.FAIL,
+            "message": f"did not end within {limit}: the design hangs or is too slow",
+        }
+    try:
+        details: dict[str, Any] = json.loads((folder / RESULT).read_text())
+        return details
+    except (OSError, json.JSONDecodeError):
+        return {
+            "verdict": Verdict.BROKEN,
+            "message": f"ended with status {status} and no result; {last_line(folder)}",
+        }
+
+
+def last_line(folder: Path) -> str:
+    """The last line of the job's output."""
+    lines = (folder / "output.log").read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "no output"

@@ -1,0 +1,140 @@
+"""Reads testplan/*.toml: what is tested, why, and in which suites. The format is in testplan/README.md."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from compiler.errors import AssayError
+from regress.simulators.cache import ROOT
+
+SUITES = ("smoke", "ci", "nightly")
+NO_SIMULATOR = "none"
+
+
+class PlanError(AssayError):
+    """A testplan file that breaks a rule."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When and on what a test runs: every suite x config x simulator named here."""
+
+    suites: tuple[str, ...]
+    configs: tuple[str, ...] = ("",)
+    simulators: tuple[str, ...] = (NO_SIMULATOR,)
+    items: int = 1
+    chunk: int = 0
+    options: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    coverage: bool = False
+    timeout_seconds: float = 600.0
+
+    def __post_init__(self) -> None:
+        unknown = set(self.suites) - set(SUITES)
+        if unknown or not self.suites:
+            raise PlanError(f"suites are {self.suites}, must be among {', '.join(SUITES)}")
+        if self.items < 1 or self.chunk < 0:
+            raise PlanError(f"items is {self.items} and chunk {self.chunk}, must be at least 1 and 0")
+
+
+@dataclass(frozen=True)
+class Test:
+    """One entry: goal, stimulus and check in a line each, and the function that does it."""
+
+    name: str
+    goal: str
+    stimulus: str
+    check: str
+    function: str
+    variants: tuple[str, ...]
+    runs: tuple[Schedule, ...]
+
+    __test__ = False  # for pytest: not a test class
+
+    def __post_init__(self) -> None:
+        if self.function.count(":") != 1:
+            raise PlanError(f"function is {self.function!r}, must be 'module:name'", node=self.name)
+        if not self.runs and self.function:
+            raise PlanError("has no run", node=self.name)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A check over all results of a regression: `function` gets the run's folder."""
+
+    name: str
+    function: str
+    suites: tuple[str, ...] = SUITES
+
+
+@dataclass(frozen=True)
+class Testplan:
+    """All entries of all files."""
+
+    tests: tuple[Test, ...]
+    reports: tuple[Report, ...] = ()
+
+    __test__ = False  # for pytest: not a test class
+
+
+def variant_folders() -> dict[str, Path]:
+    """Every accelerator: folders with a config.py under rtl/ and under the folders of ASSAY_VARIANTS."""
+    outside = [Path(folder) for folder in os.environ.get("ASSAY_VARIANTS", "").split(os.pathsep) if folder]
+    found = [config.parent for base in (ROOT / "rtl", *outside) for config in base.glob("*/config.py")]
+    return {folder.name: folder for folder in sorted(found)}
+
+
+def load_testplan(folder: Path = ROOT / "testplan") -> Testplan:
+    """Read every file of the folder. Raises PlanError naming file, entry and rule."""
+    plans = [load_file(file) for file in sorted(folder.glob("*.toml"))]
+    tests = tuple(test for plan in plans for test in plan.tests)
+    names = [test.name for test in tests]
+    for name in names:
+        if names.count(name) > 1:
+            raise PlanError("the name is used twice", file=str(folder), node=name)
+    return Testplan(tests, tuple(report for plan in plans for report in plan.reports))
+
+
+def load_file(file: Path) -> Testplan:
+    """Read one file; a file named after a variant speaks of that variant."""
+    try:
+        raw = tomllib.loads(file.read_text())
+        tests = tuple(_test(entry, file.stem) for entry in raw.get("test", []))
+        return Testplan(tests, tuple(_report(entry) for entry in raw.get("report", [])))
+    except tomllib.TOMLDecodeError as error:
+        raise PlanError(str(error), file=str(file)) from None
+    except PlanError as error:
+        raise error.in_file(str(file)) from None
+
+
+def _test(entry: dict[str, Any], stem: str) -> Test:
+    name = str(entry.get("name", "?"))
+    default = (stem,) if stem in variant_folders() else ("",)
+    try:
+        runs = tuple(Schedule(**_tuples(run)) for run in entry.pop("run", []))
+        return Test(**{"variants": default, **_tuples(entry)}, runs=runs)
+    except TypeError as error:
+        raise PlanError(_field_message(error), node=name) from None
+    except PlanError as error:
+        raise PlanError(error.rule, node=name) from None
+
+
+def _report(entry: dict[str, Any]) -> Report:
+    try:
+        return Report(**_tuples(entry))
+    except TypeError as error:
+        raise PlanError(_field_message(error), node=str(entry.get("name", "?"))) from None
+
+
+def _tuples(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+
+
+def _field_message(error: TypeError) -> str:
+    """Python's own message, from "missing" or "got" on: it names the field."""
+    return str(error).partition("__() ")[2] or str(error)
