@@ -24,6 +24,7 @@ INT32_MAX = (1 << 31) - 1
 MULTIPLIER_BITS = 31
 LEAST_SHIFT = -31
 GREATEST_SHIFT = 30
+LEAST_ONE_STEP_SHIFT = -11
 ADD_LEFT_SHIFT = 20
 
 
@@ -73,6 +74,17 @@ def quantise_multiplier(real: float) -> tuple[int, int]:
     if shift > GREATEST_SHIFT:
         raise ValueError(f"multiplier {real} needs a left shift of {shift}, at most {GREATEST_SHIFT}")
     return multiplier, shift
+
+
+def one_step_multiplier(real: float) -> tuple[int, int]:
+    """(multiplier, shift) like quantise_multiplier, but shift 0 for factors in [2**-12, 1): one rounding.
+
+    TFLite's reference fully connected kernel rounds the real product once. A smaller factor keeps both steps:
+    as a multiple of 2**-31 it would lose more than the second rounding does."""
+    multiplier, shift = quantise_multiplier(real)
+    if not LEAST_ONE_STEP_SHIFT <= shift < 0:
+        return multiplier, shift
+    return math.floor(math.ldexp(real, MULTIPLIER_BITS) + 0.5), 0
 
 
 def saturating_rounding_doubling_high_multiply(a: AnyIntegers, b: AnyIntegers | int) -> Integers:
@@ -166,9 +178,9 @@ def conv_parameters(graph: Graph, node: Node) -> Requantisation:
     if not isinstance(node.operator, Conv2D | FullyConnected):
         raise GraphError(f"{graph.name}: node {node.name!r} is no convolution or fully connected layer")
     output = quantisation_of(graph, node.output)
-    factors = _real_multipliers(graph, node)
+    quantise = quantise_multiplier if isinstance(node.operator, Conv2D) else one_step_multiplier
     try:
-        pairs = [quantise_multiplier(factor) for factor in factors]
+        pairs = [quantise(factor) for factor in _real_multipliers(graph, node)]
     except ValueError as error:
         raise GraphError(f"{graph.name}: node {node.name!r}: {error}") from None
     multipliers, shifts = np.array(pairs, dtype=np.int64).T
@@ -181,13 +193,8 @@ def _real_multipliers(graph: Graph, node: Node) -> list[float]:
     input_scale = quantisation_of(graph, node.inputs[0]).scale[0]
     weights = quantisation_of(graph, node.inputs[1])
     output_scale = quantisation_of(graph, node.output).scale[0]
-    if weights.axis is None and isinstance(node.operator, FullyConnected):
-        # TFLite multiplies these two scales in float32 for a per-tensor fully connected layer, only there.
-        products = [float(np.float32(input_scale) * np.float32(weights.scale[0]))]
-    else:
-        products = [input_scale * scale for scale in weights.scale]
     channels = graph.tensor(node.inputs[1]).shape[0]
-    factors = [product / output_scale for product in products]
+    factors = [input_scale * scale / output_scale for scale in weights.scale]
     return factors if len(factors) == channels else factors * channels
 
 

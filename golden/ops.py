@@ -23,31 +23,16 @@ Accumulators = npt.NDArray[np.int32]
 
 FLOAT32_EXACT = 1 << 24
 FLOAT64_EXACT = 1 << 53
-PATCH_ELEMENTS = 1 << 22
 
 
 def convolve(x: Values, weights: Values, stride: Pair, padding: Padding) -> Values:
-    """Sums of products (n, out_h, out_w, out) in the floating dtype of x and weights; padding is zero.
-
-    A group of images at a time, so that the patch matrix stays within PATCH_ELEMENTS if one image does."""
-    n, height, width, _ = x.shape
-    kernel_h, kernel_w = weights.shape[1:3]
-    out_h = output_size(height, kernel_h, stride[0], padding[0], padding[2])
-    out_w = output_size(width, kernel_w, stride[1], padding[1], padding[3])
-    columns = weights.reshape(weights.shape[0], -1).T
-    result = np.empty((n, out_h, out_w, weights.shape[0]), dtype=x.dtype)
-    group = max(1, PATCH_ELEMENTS // max(1, out_h * out_w * columns.shape[0]))
-    for first in range(0, n, group):
-        patches = _patches(_pad(x[first : first + group], padding), (kernel_h, kernel_w), stride)
-        np.matmul(patches, columns, out=result[first : first + group].reshape(-1, weights.shape[0]))
-    return result
-
-
-def _patches(x: Values, kernel: Pair, stride: Pair) -> Values:
-    """Rows of a padded map's windows, each in (kernel_h, kernel_w, in) order: (n * out_h * out_w, window)."""
-    windows = np.lib.stride_tricks.sliding_window_view(x, kernel, axis=(1, 2))
+    """Sums of products (n, out_h, out_w, out) in the floating dtype of x and weights; padding is zero."""
+    kernel = weights.shape[1:3]
+    windows = np.lib.stride_tricks.sliding_window_view(_pad(x, padding), kernel, axis=(1, 2))
     windows = windows[:, :: stride[0], :: stride[1]].transpose(0, 1, 2, 4, 5, 3)
-    return windows.reshape(-1, kernel[0] * kernel[1] * x.shape[3])
+    columns = weights.reshape(weights.shape[0], -1).T
+    result: Values = windows.reshape(-1, columns.shape[0]) @ columns
+    return result.reshape(*windows.shape[:3], -1)
 
 
 def _pad(x: Values, padding: Padding, value: float = 0) -> Values:

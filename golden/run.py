@@ -6,6 +6,7 @@ inputs is the batch: a graph made for one image runs on any number of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -27,6 +28,9 @@ from golden.ir import (
     Reshape,
 )
 
+# Images run in groups whose largest map has about this many elements: temporaries stay near the caches.
+GROUP_ELEMENTS = 1 << 18
+
 
 def run(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The values of every input and of every node's output by tensor name, for inputs of shape (n, ...).
@@ -34,8 +38,19 @@ def run(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
     int8 arrays for 4 and 8 bits, float32 for float tensors. Raises GraphError on an illegal graph and on
     inputs that do not fit it."""
     check(graph)
+    check_inputs(graph, inputs)
+    images = len(inputs[graph.inputs[0]])
+    largest = max(math.prod(graph.tensor(node.output).shape[1:]) for node in graph.nodes)
+    size = max(1, GROUP_ELEMENTS // largest)
+    groups = [
+        _run_group(graph, {name: values[first : first + size] for name, values in inputs.items()})
+        for first in range(0, images, size)
+    ]
+    return {name: np.concatenate([group[name] for group in groups]) for name in groups[0]}
+
+
+def _run_group(graph: Graph, inputs: dict[str, Array]) -> dict[str, Array]:
     values = dict(inputs)
-    check_inputs(graph, values)
     for node in graph.nodes:
         values[node.output] = run_node(graph, node, values)
     return values
@@ -130,5 +145,6 @@ def check_inputs(graph: Graph, inputs: Mapping[str, Array]) -> None:
                 f"{graph.name}: input {name!r} is {values.shape}, needed {('n', *tensor.shape[1:])}"
             )
         check_values(graph, name, values)
-    if len({len(values) for values in inputs.values()}) != 1:
-        raise GraphError(f"{graph.name}: inputs have different batch sizes")
+    sizes = {len(values) for values in inputs.values()}
+    if len(sizes) != 1 or 0 in sizes:
+        raise GraphError(f"{graph.name}: inputs have batch sizes {sorted(sizes)}, needed one size above zero")
