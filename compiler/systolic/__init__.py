@@ -1,0 +1,5 @@
+"""Compiler back end of the systolic array."""
+
+from compiler.systolic.compile import compile_graph
+
+__all__ = ["compile_graph"]

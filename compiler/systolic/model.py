@@ -1,0 +1,69 @@
+"""How many cycles a tiling takes: enough to choose between tilings, before any instruction is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from compiler.errors import DoesNotFit
+from compiler.systolic.operations import Operation
+from compiler.systolic.tiling import Piece, PixelTile, Rectangle, candidates, pieces, seen
+from rtl.systolic.config import Config
+
+MATMUL_OVERHEAD = 2
+POST_OVERHEAD = 24
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How a product is cut. `pieces` stand in the order of accumulation, which is that of the weights in memory."""
+
+    tiles: tuple[PixelTile, ...]
+    pieces: tuple[Piece, ...]
+
+
+def choose(operation: Operation, config: Config) -> Tiling:
+    """The tiling of least estimated cycles. Raises DoesNotFit where none fits the accumulators."""
+    assert operation.product is not None
+    order = _widest_first(operation, pieces(operation.product, operation.source.channels, config.rows))
+    found = list(candidates(operation, config))
+    if not found:
+        raise DoesNotFit(
+            f"no tile of results fits a bank of {config.bank_accumulators} accumulators", node=operation.name
+        )
+    best = min(found, key=lambda tiles: estimate(operation, tiles, order, config))
+    return Tiling(tuple(best), tuple(order))
+
+
+def _widest_first(operation: Operation, order: list[Piece]) -> list[Piece]:
+    """The piece that sees most pixels comes first: the first product of a tile must stream all its pixels anyway."""
+    result = operation.in_hand
+    whole = Rectangle(0, result.height, 0, result.width)
+    widest = max(order, key=lambda piece: seen(operation, piece, whole).pixels)
+    return [widest, *(piece for piece in order if piece is not widest)]
+
+
+def estimate(operation: Operation, tiles: list[PixelTile], order: list[Piece], config: Config) -> int:
+    """Cycles from the first product to the last result: array and post-processor in a pipeline of two banks."""
+    product = operation.product
+    assert product is not None
+    least = max(config.rows, config.tile_bytes // config.memory_bytes)
+    channel_tiles = -(-product.result.channels // config.columns)
+    array, previous, post = 0, 0, 0
+    for tile in tiles:
+        sizes = np.array([seen(operation, piece, tile.pixels).pixels for piece in order])
+        sizes[0] = tile.pixels.pixels
+        busy = np.maximum(sizes[sizes > 0] * product.passes, least) + MATMUL_OVERHEAD
+        accumulate = int(busy.sum()) * product.nibbles
+        finish = _post_cycles(operation, tile)
+        for _ in range(channel_tiles):
+            array = max(array, previous) + accumulate
+            previous, post = post, max(array, post) + finish
+    return post
+
+
+def _post_cycles(operation: Operation, tile: PixelTile) -> int:
+    window = operation.window
+    per_result = window.kernel[0] * window.kernel[1] if window else 1
+    return tile.results.pixels * per_result + POST_OVERHEAD

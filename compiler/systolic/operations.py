@@ -1,0 +1,114 @@
+"""What the array is asked to do: a list of operations, each a group of graph nodes that runs as one layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from golden.arithmetic import AddParameters, Requantisation
+
+
+@dataclass(frozen=True)
+class Map:
+    """A feature map in the scratchpad: height x width x channels bytes, channels innermost."""
+
+    tensor: str
+    height: int
+    width: int
+    channels: int
+
+    @property
+    def size(self) -> int:
+        """Bytes, one an element."""
+        return self.height * self.width * self.channels
+
+    @property
+    def row(self) -> int:
+        """Elements of one row."""
+        return self.width * self.channels
+
+
+@dataclass(frozen=True)
+class Product:
+    """Convolution; a fully connected layer is a 1x1 one on a single pixel. weights: (out, kernel_h, kernel_w, in)
+    int8; bias: (out,) int32. `result` is the map before any fused add or pool."""
+
+    weights: npt.NDArray[np.int8]
+    bias: npt.NDArray[np.int32]
+    weight_bits: int
+    source_bits: int
+    source_zero_point: int
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    requantisation: Requantisation
+    result: Map
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates, those with padding included."""
+        return self.result.height * self.result.width * self.weights.size
+
+    @property
+    def nibbles(self) -> int:
+        """Weight tiles for one piece of the reduction: one for 4 bits, high and low for 8."""
+        return self.weight_bits // 4
+
+    @property
+    def passes(self) -> int:
+        """Times that the pixels stream for one weight tile."""
+        return self.source_bits // 4
+
+
+@dataclass(frozen=True)
+class Residual:
+    """Add to the value in hand. In `parameters`, index 1 is the value in hand and index 2 the operand."""
+
+    operand: Map
+    parameters: AddParameters
+
+
+@dataclass(frozen=True)
+class Window:
+    """Pooling window over the values in hand. kind: 'max' or 'average'."""
+
+    kind: str
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One layer: `product` of the source, or the source itself, then `residual` or `window` if any.
+
+    nodes: the graph nodes it computes, in order."""
+
+    name: str
+    nodes: tuple[str, ...]
+    source: Map
+    result: Map
+    product: Product | None = None
+    residual: Residual | None = None
+    window: Window | None = None
+
+    @property
+    def in_hand(self) -> Map:
+        """The map whose values come to the post-processor before add and pool."""
+        return self.product.result if self.product else self.source
+
+    @property
+    def reads(self) -> tuple[Map, ...]:
+        return (self.source, self.residual.operand) if self.residual else (self.source,)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A graph, lowered. aliases: every map tensor's name to the tensor that holds its bytes."""
+
+    name: str
+    operations: tuple[Operation, ...]
+    inputs: tuple[Map, ...]
+    outputs: tuple[Map, ...]
+    aliases: dict[str, str]

@@ -1,0 +1,252 @@
+"""The POST instructions of a tile: requantise or read back, then add or pool, then write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from compiler.errors import DoesNotFit
+from compiler.program import Geometry
+from compiler.systolic.operations import Map, Operation, Residual, Window
+from compiler.systolic.steps import Resources, Span, Step
+from compiler.systolic.tiling import PixelTile, Rectangle
+from compiler.systolic.windows import Run, runs
+from rtl.systolic.config import Config
+from rtl.systolic.isa import Opcode, PoolKind
+
+LARGEST_WINDOW = 63
+LARGEST_COUNT = 2047
+_DENSE = 1 << 24
+_INT8 = {"low": -128, "high": 127}
+
+
+class PostEmitter:
+    """Keeps the scalars that POST_SETUP gave last, so that one is emitted only where they change."""
+
+    def __init__(self, config: Config, bases: Mapping[str, int]) -> None:
+        self._config = config
+        self._bases = bases
+        self._resources = Resources(config)
+        self._scalars: dict[str, int] = {}
+
+    def from_bank(
+        self, layer: int, operation: Operation, tile: PixelTile, bank: int, channels: range
+    ) -> Iterator[Step]:
+        """Requantise a tile's accumulators; `channels` are those of the output-channel tile."""
+        assert operation.product is not None
+        first = bank * self._config.bank_accumulators
+        taps = _result_taps(operation, self._bases) + _in_hand_taps(operation, tile.pixels, first, channels)
+        common = {"layer": layer, "c_lanes": len(channels)}
+        reads = (self._resources.bank(bank),)
+        if operation.window:
+            width = tile.pixels.width
+            origin = first - tile.pixels.top * width - tile.pixels.left
+            yield from self._pooled(operation, tile.results, channels, common, origin, width, 1, reads, taps)
+            return
+        yield from self._setup(layer, _scalars(operation, 1))
+        fields = common | {"source": first, "source_row_step": tile.pixels.width, "source_step": 1}
+        fields |= self._target(operation, tile.results, channels) | _WITHOUT_WINDOW
+        written = self._span(operation.result, tile.results)
+        if operation.residual:
+            reads = (*reads, self._span(operation.residual.operand, tile.results))
+        yield Step(Opcode.POST, fields, reads, (written,), observed=taps)
+
+    def from_map(self, layer: int, operation: Operation) -> Iterator[Step]:
+        """Pool a map that stands in the scratchpad, or add two."""
+        if operation.residual:
+            yield from self._add_maps(layer, operation, operation.residual)
+            return
+        source, columns = operation.source, self._config.columns
+        base = self._bases[source.tensor]
+        taps = _result_taps(operation, self._bases)
+        whole = Rectangle(0, operation.result.height, 0, operation.result.width)
+        for start in range(0, source.channels, columns):
+            channels = range(start, min(source.channels, start + columns))
+            common = {"layer": layer, "c_lanes": len(channels), "from_map": 1}
+            reads = (self._resources.bytes(base, base + source.size),)
+            yield from self._pooled(
+                operation, whole, channels, common, base + start, source.row, source.channels, reads, taps
+            )
+
+    def _pooled(
+        self,
+        operation: Operation,
+        results: Rectangle,
+        channels: range,
+        common: dict[str, int],
+        origin: int,
+        row: int,
+        pixel: int,
+        reads: tuple[Span, ...],
+        taps: tuple[Geometry, ...],
+    ) -> Iterator[Step]:
+        """One POST for each run of windows of one size. origin: address of the in-hand map's pixel (0, 0);
+        row, pixel: address steps from one of its rows or pixels to the next."""
+        window, source = operation.window, operation.in_hand
+        assert window is not None
+        for down in _runs(window, 0, results.top, results.bottom, source.height):
+            for across in _runs(window, 1, results.left, results.right, source.width):
+                _check_window(operation, down, across)
+                yield from self._setup(common["layer"], _scalars(operation, down.length * across.length))
+                area = Rectangle(
+                    down.first, down.first + down.count, across.first, across.first + across.count
+                )
+                fields = common | self._target(operation, area, channels) | {
+                    "source": origin + down.start * row + across.start * pixel,
+                    "source_row_step": window.stride[0] * row if down.count > 1 else 0,
+                    "source_step": window.stride[1] * pixel if across.count > 1 else 0,
+                    "window_row_step": row if down.length > 1 else 0,
+                    "window_step": pixel if across.length > 1 else 0,
+                    "window_rows": down.length,
+                    "window_columns": across.length,
+                    "pool": int(PoolKind.MAX if window.kind == "max" else PoolKind.AVERAGE),
+                }
+                written = self._span(operation.result, area)
+                yield Step(Opcode.POST, fields, reads, (written,), observed=taps)
+
+    def _add_maps(self, layer: int, operation: Operation, residual: Residual) -> Iterator[Step]:
+        """Shapes do not matter here: the maps are read as runs of as many bytes as there are columns."""
+        yield from self._setup(layer, _scalars(operation, 1))
+        taps = _result_taps(operation, self._bases)
+        for first, rows, columns, lanes in _flat(operation.result.size, self._config.columns):
+            row, size = columns * lanes, rows * columns * lanes
+            at = {name: self._bases[tensor] + first for name, tensor in _addends(operation, residual)}
+            fields = at | _WITHOUT_WINDOW | {
+                "layer": layer,
+                "from_map": 1,
+                "add": 1,
+                "source_row_step": row if rows > 1 else 0,
+                "source_step": lanes,
+                "rows": rows,
+                "columns": columns,
+                "row_step": row if rows > 1 else 0,
+                "step": lanes,
+                "c_lanes": lanes,
+            }
+            spans = {name: self._resources.bytes(start, start + size) for name, start in at.items()}
+            reads = (spans["source"], spans["operand"])
+            yield Step(Opcode.POST, fields, reads, (spans["destination"],), observed=taps)
+
+    def _target(self, operation: Operation, area: Rectangle, channels: range) -> dict[str, int]:
+        """Where an area's results go, and where their operands stand: the two maps have one shape."""
+        result = operation.result
+        offset = (area.top * result.width + area.left) * result.channels + channels.start
+        fields = {
+            "rows": area.height,
+            "columns": area.width,
+            "destination": self._bases[result.tensor] + offset,
+            "row_step": result.row if area.height > 1 else 0,
+            "step": result.channels if area.width > 1 else 0,
+        }
+        if operation.residual:
+            operand = operation.residual.operand
+            fields |= {"add": 1, "operand": self._bases[operand.tensor] + offset}
+        return fields
+
+    def _span(self, where: Map, area: Rectangle) -> Span:
+        """From the first byte of an area to its last, all channels."""
+        base = self._bases[where.tensor]
+        start = (area.top * where.width + area.left) * where.channels
+        end = ((area.bottom - 1) * where.width + area.right) * where.channels
+        return self._resources.bytes(base + start, base + end)
+
+    def _setup(self, layer: int, scalars: dict[str, int]) -> Iterator[Step]:
+        if scalars != self._scalars:
+            self._scalars = scalars
+            yield Step(Opcode.POST_SETUP, {"layer": layer} | scalars)
+
+
+_WITHOUT_WINDOW = {"window_rows": 1, "window_columns": 1, "pool": int(PoolKind.NONE)}
+
+
+def _addends(operation: Operation, residual: Residual) -> tuple[tuple[str, str], ...]:
+    return (
+        ("source", operation.source.tensor),
+        ("operand", residual.operand.tensor),
+        ("destination", operation.result.tensor),
+    )
+
+
+def _runs(window: Window, axis: int, first: int, last: int, size: int) -> list[Run]:
+    return runs(first, last, size, window.kernel[axis], window.stride[axis], window.padding[axis])
+
+
+def _check_window(operation: Operation, down: Run, across: Run) -> None:
+    if max(down.length, across.length) > LARGEST_WINDOW:
+        raise DoesNotFit(
+            f"pooling window of {down.length}x{across.length}, at most {LARGEST_WINDOW} a side",
+            node=operation.name,
+        )
+
+
+def _flat(size: int, lanes: int) -> Iterator[tuple[int, int, int, int]]:
+    """(first byte, rows, columns, lanes) of blocks that make up `size` contiguous bytes."""
+    full = size // lanes
+    columns = min(full, LARGEST_COUNT)
+    done = 0
+    while columns and full - done >= columns:
+        rows = min((full - done) // columns, LARGEST_COUNT)
+        yield done * lanes, rows, columns, lanes
+        done += rows * columns
+    if full - done:
+        yield done * lanes, 1, full - done, lanes
+    if size % lanes:
+        yield full * lanes, 1, 1, size % lanes
+
+
+def _result_taps(operation: Operation, bases: Mapping[str, int]) -> tuple[Geometry, ...]:
+    result = operation.result
+    return (Geometry(result.tensor, 0, bases[result.tensor], _DENSE, 0, 0, 1),)
+
+
+def _in_hand_taps(
+    operation: Operation, tile: Rectangle, first: int, channels: range
+) -> tuple[Geometry, ...]:
+    if not (operation.residual or operation.window):
+        return ()
+    values = operation.in_hand
+    start = (tile.top * values.width + tile.left) * values.channels + channels.start
+    return (Geometry(values.tensor, 1, first, tile.width, start, values.row, values.channels),)
+
+
+def _scalars(operation: Operation, positions: int) -> dict[str, int]:
+    """POST_SETUP's fields; positions: of the pooling window."""
+    fields = dict(_INT8)
+    if operation.product:
+        r = operation.product.requantisation
+        fields = {"output_zero_point": r.zero_point, "low": r.act_min, "high": r.act_max}
+    if operation.residual:
+        fields |= _add_scalars(operation.residual)
+    if operation.window and operation.window.kind == "average":
+        fields |= divisor(positions)
+    return fields
+
+
+def _add_scalars(residual: Residual) -> dict[str, int]:
+    p = residual.parameters
+    return {
+        "multiplier_1": p.m1,
+        "shift_1": -p.s1,
+        "zero_point_1": p.z1,
+        "multiplier_2": p.m2,
+        "shift_2": -p.s2,
+        "zero_point_2": p.z2,
+        "multiplier_out": p.mo,
+        "shift_out": -p.so,
+        "add_zero_point": p.zo,
+        "add_low": p.act_min,
+        "add_high": p.act_max,
+    }
+
+
+def divisor(count: int) -> dict[str, int]:
+    """(|sum| + half) * multiplier >> (16 + shift) = (|sum| + count // 2) // count for every sum of `count` int8.
+
+    multiplier = ceil(2**(16 + shift) / count) exceeds the quotient by error / count; the floor is right for every
+    numerator n with n * error < 2**(16 + shift)."""
+    greatest = 128 * count + count // 2
+    for shift in range(32):
+        power = 1 << (16 + shift)
+        multiplier = -(-power // count)
+        if greatest * (multiplier * count - power) < power:
+            return {"divisor_multiplier": multiplier, "divisor_shift": shift, "divisor_half": count // 2}
+    raise ValueError(f"no multiplier divides by {count}")

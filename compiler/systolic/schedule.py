@@ -1,0 +1,196 @@
+"""Program order: which instruction is fetched when.
+
+Every instruction stands behind all that it depends on, and a LOAD_WEIGHTS stands only where the FIFO has room for it
+once everything before it is done. So the earliest unfinished instruction can always run, whatever the timing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from compiler.systolic.emission import Group, LayerSteps, load_parameters, load_weights
+from compiler.systolic.steps import Resources, Step
+from rtl.systolic.config import Config
+
+POSTS_AT_ONCE = 3
+PARAMETERS_AHEAD = 4
+CHUNK_BYTES = 1024
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """A step of the array, the post-processor or the store unit, and the number of its group."""
+
+    step: Step
+    group: int
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a group finds its parameters. load: they have to be loaded, after the POSTs of group `previous`."""
+
+    parameter_set: int
+    load: bool
+    previous: int
+
+
+@dataclass(frozen=True)
+class Load:
+    """A load to be put in its place: of `tiles` weight tiles, or of the parameters of a group."""
+
+    step: Step
+    tiles: int = 0
+    group: int | None = None
+
+
+def schedule(inputs: Sequence[Step], layers: Sequence[LayerSteps], config: Config) -> list[Step]:
+    """All steps but END in program order. inputs: loads of the input maps."""
+    groups = [group for layer in layers for group in layer.groups]
+    slots = parameter_slots(groups, config.parameter_sets)
+    ordered = [_with_set(item, slots, config) for item in _compute_order(layers)]
+    loads = list(_loads(ordered, groups, slots, config))
+    return [*inputs, *_Interleaving(ordered, loads, slots, config).steps()]
+
+
+def parameter_slots(groups: Sequence[Group], count: int) -> list[Slot | None]:
+    """A parameter set for every group: the one that holds its parameters already, or the least recently used."""
+    holds: dict[int, tuple[int | None, int]] = {index: (None, -1) for index in range(count)}
+    slots: list[Slot | None] = []
+    for number, group in enumerate(groups):
+        if group.parameters is None:
+            slots.append(None)
+            continue
+        found = next((index for index, held in holds.items() if held[0] == group.parameters), None)
+        index = min(holds, key=lambda index: holds[index][1]) if found is None else found
+        slots.append(Slot(index, found is None, holds[index][1]))
+        holds[index] = (group.parameters, number)
+    return slots
+
+
+def _compute_order(layers: Sequence[LayerSteps]) -> Iterator[Ordered]:
+    """The POSTs of a group stand behind its MATMULs; when there are many they are spread over the next group's
+    MATMULs, because the post-processor's queue is short and fetch stops when it is full."""
+    number = 0
+    for layer in layers:
+        waiting: deque[Ordered] = deque()
+        for group in layer.groups:
+            for matmul in group.matmuls:
+                yield Ordered(matmul, number)
+                if waiting:
+                    yield waiting.popleft()
+            yield from waiting
+            waiting = deque(Ordered(post, number) for post in group.posts)
+            for _ in range(min(POSTS_AT_ONCE, len(waiting))):
+                yield waiting.popleft()
+            number += 1
+        yield from waiting
+        yield from (Ordered(store, number - 1) for store in layer.stores)
+
+
+def _with_set(item: Ordered, slots: Sequence[Slot | None], config: Config) -> Ordered:
+    """The step with its parameter set, if it is a POST that requantises."""
+    slot, step = slots[item.group], item.step
+    if slot is None or "source" not in step.fields:
+        return item
+    fields = {**step.fields, "parameter_set": slot.parameter_set}
+    reads = (*step.reads, Resources(config).parameter_set(slot.parameter_set))
+    return replace(item, step=replace(step, fields=fields, reads=reads))
+
+
+def _loads(
+    ordered: Sequence[Ordered], groups: Sequence[Group], slots: Sequence[Slot | None], config: Config
+) -> Iterator[Load]:
+    """Parameters and weights in the order of their use; weight tiles that follow each other in memory together."""
+    chunk: list[Step] = []
+    last_group = -1
+    for item in ordered:
+        slot = slots[item.group]
+        if item.group != last_group and slot is not None and slot.load:
+            yield from _chunk_load(chunk, config)
+            chunk = []
+            offset = groups[item.group].parameters
+            assert offset is not None
+            step = load_parameters(item.step.layer, offset, slot.parameter_set, config)
+            yield Load(step, group=item.group)
+        last_group = max(last_group, item.group)
+        if item.step.tile is not None:
+            if chunk and not _continues(chunk, item.step, config):
+                yield from _chunk_load(chunk, config)
+                chunk = []
+            chunk.append(item.step)
+    yield from _chunk_load(chunk, config)
+
+
+def _continues(chunk: Sequence[Step], step: Step, config: Config) -> bool:
+    last = chunk[-1]
+    assert last.tile is not None
+    largest = max(1, min(_fifo_tiles(config) // 4, CHUNK_BYTES // config.tile_bytes))
+    adjacent = step.tile == last.tile + config.tile_bytes and step.layer == last.layer
+    return adjacent and len(chunk) < largest
+
+
+def _chunk_load(chunk: Sequence[Step], config: Config) -> Iterator[Load]:
+    if chunk:
+        assert chunk[0].tile is not None
+        step = load_weights(chunk[0].layer, chunk[0].tile, len(chunk) * config.tile_bytes)
+        yield Load(step, tiles=len(chunk))
+
+
+def _fifo_tiles(config: Config) -> int:
+    return config.weight_beats * config.memory_bytes // config.tile_bytes
+
+
+class _Interleaving:
+    """Puts every load as early as it may stand."""
+
+    def __init__(
+        self, ordered: Sequence[Ordered], loads: Sequence[Load], slots: Sequence[Slot | None], config: Config
+    ) -> None:
+        self._ordered = ordered
+        self._loads = deque(loads)
+        self._slots = slots
+        self._room = _fifo_tiles(config)
+        self._tiles_ahead = 0
+        self._posts_left = _posts_by_group(ordered, len(slots))
+        self._unused_sets: set[int] = set()
+
+    def steps(self) -> Iterator[Step]:
+        for item in self._ordered:
+            while self._loads and self._may_load(self._loads[0]):
+                yield self._take(self._loads.popleft())
+            self._account(item)
+            yield item.step
+        if self._loads:
+            raise RuntimeError("schedule: loads are left that nothing needs")
+
+    def _may_load(self, load: Load) -> bool:
+        if load.group is None:
+            return self._tiles_ahead + load.tiles <= self._room
+        slot = self._slots[load.group]
+        assert slot is not None
+        free = slot.previous < 0 or self._posts_left[slot.previous] == 0
+        return free and len(self._unused_sets) < PARAMETERS_AHEAD
+
+    def _take(self, load: Load) -> Step:
+        self._tiles_ahead += load.tiles
+        if load.group is not None:
+            self._unused_sets.add(load.group)
+        return load.step
+
+    def _account(self, item: Ordered) -> None:
+        if item.step.tile is not None:
+            self._tiles_ahead -= 1
+            if self._tiles_ahead < 0:
+                raise RuntimeError("schedule: a MATMUL stands before the load of its weights")
+        if "source" in item.step.fields:
+            self._posts_left[item.group] -= 1
+            self._unused_sets.discard(item.group)
+
+
+def _posts_by_group(ordered: Sequence[Ordered], count: int) -> list[int]:
+    posts = [0] * count
+    for item in ordered:
+        posts[item.group] += "source" in item.step.fields
+    return posts
