@@ -1,0 +1,247 @@
+// Protocol checker of the AXI4 memory port: both what the accelerator drives and what the memory model answers.
+// A broken rule adds one to `failures` and a line "cycle rule" to checks_memory.txt (the first 100).
+// Rules on unknown values are for a four-state simulator; unstrobed write bytes may be unknown, for nobody sees them.
+/* verilator lint_off BLKSEQ */
+module axi_checker #(
+    parameter integer BYTES = 16,
+    parameter integer IDS = 4,         // IDs in use are below this
+    parameter integer OUTSTANDING = 16 // bursts that may be unanswered in either direction
+) (
+    input wire clk,
+    input wire rst,
+    input wire [31:0] cycle,
+    output reg [31:0] failures,
+
+    input wire arvalid,
+    input wire arready,
+    input wire [1:0] arid,
+    input wire [31:0] araddr,
+    input wire [7:0] arlen,
+    input wire [2:0] arsize,
+    input wire [1:0] arburst,
+    input wire [11:0] aruser,
+    input wire rvalid,
+    input wire rready,
+    input wire [1:0] rid,
+    input wire [8*BYTES-1:0] rdata,
+    input wire [1:0] rresp,
+    input wire rlast,
+    input wire awvalid,
+    input wire awready,
+    input wire [1:0] awid,
+    input wire [31:0] awaddr,
+    input wire [7:0] awlen,
+    input wire [2:0] awsize,
+    input wire [1:0] awburst,
+    input wire [11:0] awuser,
+    input wire wvalid,
+    input wire wready,
+    input wire [8*BYTES-1:0] wdata,
+    input wire [BYTES-1:0] wstrb,
+    input wire wlast,
+    input wire bvalid,
+    input wire bready,
+    input wire [1:0] bid,
+    input wire [1:0] bresp
+);
+    localparam [2:0] SIZE = $clog2(BYTES);
+    localparam [1:0] INCREMENTING = 1;
+    localparam integer DEPTH = 64;
+
+    wire [59:0] ar = {arid, araddr, arlen, arsize, arburst, aruser, 1'b0};
+    wire [59:0] aw = {awid, awaddr, awlen, awsize, awburst, awuser, 1'b0};
+    wire [9*BYTES:0] w = {wdata, wstrb, wlast};
+    wire [8*BYTES+4:0] r = {rid, rdata, rresp, rlast};
+    wire [3:0] b = {bid, bresp};
+
+    reg was_reset;
+    reg held_ar, held_aw, held_w, held_r, held_b;
+    reg [59:0] last_ar, last_aw;
+    reg [9*BYTES:0] last_w;
+    reg [8*BYTES+4:0] last_r;
+    reg [3:0] last_b;
+
+    // Beats still owed by each read burst, a queue for each ID; lengths of write bursts, one queue.
+    reg [8:0] read_beats [0:4*DEPTH-1];
+    reg [5:0] read_head [0:3];
+    reg [6:0] read_count [0:3];
+    reg [8:0] write_beats [0:DEPTH-1];
+    reg [1:0] write_id [0:DEPTH-1];
+    reg [5:0] write_head;
+    reg [6:0] write_count;
+    reg [6:0] answers [0:3];
+    integer reads, writes, file, id;
+
+    task automatic fail(input [8*80-1:0] rule);
+        begin
+            failures = failures + 1;
+            if (failures <= 100) begin
+                $fdisplay(file, "%0d %0s", cycle, rule);
+                $fflush(file);
+            end
+        end
+    endtask
+
+    task automatic check_address(input [31:0] address, input [7:0] length, input [2:0] size,
+                                 input [1:0] burst, input [1:0] number);
+        begin
+            if (size != SIZE) fail("address: size is not the width of the port");
+            if (burst != INCREMENTING) fail("address: burst is not INCR");
+            if ((address & (BYTES - 1)) != 0) fail("address: not aligned to the port");
+            if ({20'd0, address[11:0]} + ({24'd0, length} + 1) * BYTES > 4096)
+                fail("address: burst crosses a 4 KB boundary");
+            if ({30'd0, number} >= IDS) fail("address: ID out of range");
+        end
+    endtask
+
+    task automatic check_held;
+        begin
+            if (held_ar && !arvalid) fail("AR: valid fell before ready");
+            if (held_ar && arvalid && ar !== last_ar) fail("AR: payload changed before ready");
+            if (held_aw && !awvalid) fail("AW: valid fell before ready");
+            if (held_aw && awvalid && aw !== last_aw) fail("AW: payload changed before ready");
+            if (held_w && !wvalid) fail("W: valid fell before ready");
+            if (held_w && wvalid && w !== last_w) fail("W: payload changed before ready");
+            if (held_r && !rvalid) fail("R: valid fell before ready");
+            if (held_r && rvalid && r !== last_r) fail("R: payload changed before ready");
+            if (held_b && !bvalid) fail("B: valid fell before ready");
+            if (held_b && bvalid && b !== last_b) fail("B: payload changed before ready");
+        end
+    endtask
+
+    task automatic hold;
+        begin
+            held_ar = arvalid && !arready;
+            held_aw = awvalid && !awready;
+            held_w = wvalid && !wready;
+            held_r = rvalid && !rready;
+            held_b = bvalid && !bready;
+            if (held_ar) last_ar = ar;
+            if (held_aw) last_aw = aw;
+            if (held_w) last_w = w;
+            if (held_r) last_r = r;
+            if (held_b) last_b = b;
+        end
+    endtask
+
+    task automatic read_address;
+        reg [5:0] tail;
+        begin
+            check_address(araddr, arlen, arsize, arburst, arid);
+            tail = read_head[arid] + read_count[arid][5:0];
+            read_beats[{arid, tail}] = {1'b0, arlen} + 1;
+            read_count[arid] = read_count[arid] + 1;
+            reads = reads + 1;
+            if (reads > OUTSTANDING) fail("AR: too many reads outstanding");
+        end
+    endtask
+
+    task automatic read_beat;
+        reg [7:0] slot;
+        begin
+            slot = {rid, read_head[rid]};
+            if (read_count[rid] == 0) fail("R: no read of this ID is outstanding");
+            else begin
+                read_beats[slot] = read_beats[slot] - 1;
+                if (rlast != (read_beats[slot] == 0)) fail("R: last is not at the end of the burst");
+                if (rlast || read_beats[slot] == 0) begin
+                    read_head[rid] = read_head[rid] + 1;
+                    read_count[rid] = read_count[rid] - 1;
+                    reads = reads - 1;
+                end
+            end
+        end
+    endtask
+
+    task automatic write_address;
+        reg [5:0] tail;
+        begin
+            check_address(awaddr, awlen, awsize, awburst, awid);
+            tail = write_head + write_count[5:0];
+            write_beats[tail] = {1'b0, awlen} + 1;
+            write_id[tail] = awid;
+            write_count = write_count + 1;
+            writes = writes + 1;
+            if (writes > OUTSTANDING) fail("AW: too many writes outstanding");
+        end
+    endtask
+
+    task automatic write_beat;
+        if (write_count == 0) fail("W: data without an address");
+        else begin
+            write_beats[write_head] = write_beats[write_head] - 1;
+            if (wlast != (write_beats[write_head] == 0)) fail("W: last is not at the end of the burst");
+            if (wlast || write_beats[write_head] == 0) begin
+                answers[write_id[write_head]] = answers[write_id[write_head]] + 1;
+                write_head = write_head + 1;
+                write_count = write_count - 1;
+            end
+        end
+    endtask
+
+    task automatic write_answer;
+        if (answers[bid] == 0) fail("B: no write of this ID is finished");
+        else begin
+            answers[bid] = answers[bid] - 1;
+            writes = writes - 1;
+        end
+    endtask
+
+`ifndef VERILATOR
+    task automatic check_unknown;
+        integer lane;
+        begin
+            if (^{arvalid, awvalid, wvalid, rready, bready} === 1'bx) fail("control output is unknown");
+            if (arvalid === 1 && ^ar === 1'bx) fail("AR: payload is unknown while valid");
+            if (awvalid === 1 && ^aw === 1'bx) fail("AW: payload is unknown while valid");
+            if (wvalid === 1 && ^{wstrb, wlast} === 1'bx) fail("W: strobe or last is unknown while valid");
+            if (wvalid === 1)
+                for (lane = 0; lane < BYTES; lane = lane + 1)
+                    if (wstrb[lane] === 1 && ^wdata[8*lane +: 8] === 1'bx)
+                        fail("W: a strobed byte is unknown while valid");
+        end
+    endtask
+`endif
+
+    task automatic clear;
+        begin
+            for (id = 0; id < 4; id = id + 1) begin
+                read_head[id] = 0;
+                read_count[id] = 0;
+                answers[id] = 0;
+            end
+            write_head = 0;
+            write_count = 0;
+            reads = 0;
+            writes = 0;
+            {held_ar, held_aw, held_w, held_r, held_b} = 0;
+        end
+    endtask
+
+    always @(posedge clk) begin
+        if (rst) begin
+            if (was_reset && (arvalid !== 0 || awvalid !== 0 || wvalid !== 0)) fail("valid is high in reset");
+            clear;
+        end else begin
+            check_held;
+            hold;
+            if (arvalid && arready) read_address;
+            if (rvalid && rready) read_beat;
+            if (awvalid && awready) write_address;
+            if (wvalid && wready) write_beat;
+            if (bvalid && bready) write_answer;
+`ifndef VERILATOR
+            check_unknown;
+`endif
+        end
+        was_reset = rst;
+    end
+
+    initial begin
+        failures = 0;
+        was_reset = 0;
+        file = $fopen("checks_memory.txt", "w");
+        clear;
+    end
+endmodule
+/* verilator lint_on BLKSEQ */

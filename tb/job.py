@@ -1,0 +1,73 @@
+"""What one simulation has to do, handed to it as a JSON file: plain data, so that a run can be repeated from it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from tb.settings import ControlTiming, MemorySettings, Reorder, Stalls
+
+
+class Action(StrEnum):
+    """What is done with a request beside running it."""
+
+    RUN = "run"
+    SOFT_RESET = "soft reset"  # after `delay` cycles, then the request is run again from CONFIGURE
+    READ_ERROR = "read error"  # burst number `delay` is answered with an error; then as after a soft reset
+    WRITE_ERROR = "write error"
+    WATCHDOG = "watchdog"  # the memory stops answering; then as after a soft reset
+    BAD_INSTRUCTION = "bad instruction"  # instruction number `delay` has an illegal opcode
+    BAD_OPERAND = "bad operand"  # instruction number `delay` has an operand out of range
+    BAD_HASH = "bad hash"  # the program of another configuration
+
+
+@dataclass(frozen=True)
+class Request:
+    """A program and its images. `program`, `data` are files of the job's folder: the program file, and an .npz with
+    `input` (n, ...) and the expected tensor `node:<name>` of every node. `batches` images to each RUN, whose descriptors
+    are queued two deep."""
+
+    name: str
+    program: str
+    data: str
+    seed: int
+    batches: tuple[int, ...]
+    action: Action = Action.RUN
+    delay: int = 0
+    memory: MemorySettings = MemorySettings()
+
+
+@dataclass(frozen=True)
+class Job:
+    """All requests of one simulation, in order. `memory_words` is the size of the simulated DRAM."""
+
+    variant: str
+    config: str
+    seed: int
+    memory_words: int
+    requests: tuple[Request, ...]
+    timing: ControlTiming = ControlTiming()
+    watchdog: int = 100_000
+    patience: int = 50_000_000
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1))
+
+
+def load_job(path: Path) -> Job:
+    """Read what Job.save wrote."""
+    raw = json.loads(path.read_text())
+    requests = tuple(_request(item) for item in raw.pop("requests"))
+    return Job(**{**raw, "requests": requests, "timing": ControlTiming(**raw["timing"])})
+
+
+def _request(raw: dict[str, Any]) -> Request:
+    memory = raw["memory"]
+    settings = {**memory, "stalls": Stalls(**memory["stalls"]), "reorder": Reorder(memory["reorder"])}
+    changes = {"batches": tuple(raw["batches"]), "action": Action(raw["action"])}
+    return Request(**{**raw, **changes, "memory": MemorySettings(**settings)})

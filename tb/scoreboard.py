@@ -1,0 +1,168 @@
+"""The scoreboard: on each layer's end every tensor that the layer computes is compared with golden, value by value.
+
+It passes only when every layer of every image ended once, every node was compared, nothing was seen that belongs to
+no layer, and the outputs in memory are right as well.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from pyuvm import uvm_subscriber
+
+from rtl.lib.registers import COUNTERS
+from tb.compare import assemble, first_mismatch, memory_origin, origin
+from tb.expectation import Expectation, MemoryTensor
+from tb.records import Records
+from tb.uvc.layer import LayerItem
+
+MESSAGES = 20
+
+
+@dataclass
+class LayerTotal:
+    """What a layer took over all images of a request."""
+
+    name: str
+    images: int = 0
+    equal: bool = True
+    counters: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class Verdict:
+    """What became of one request. `values` is the number of tensor elements compared."""
+
+    layers: list[LayerTotal]
+    failures: list[str] = field(default_factory=list)
+    tensors: int = 0
+    values: int = 0
+
+    @property
+    def passed(self) -> bool:
+        """True when something was compared and nothing was wrong."""
+        return self.values > 0 and not self.failures
+
+    def fail(self, message: str) -> None:
+        """Add a failure; the first MESSAGES are kept, one more line tells that there were others."""
+        if len(self.failures) < MESSAGES:
+            self.failures.append(message)
+        elif len(self.failures) == MESSAGES:
+            self.failures.append("further failures are not shown")
+
+
+class Scoreboard(uvm_subscriber):
+    """Receives layer items; `expect` opens a request, `close` gives its verdict."""
+
+    def __init__(self, name: str, parent: Any) -> None:
+        super().__init__(name, parent)
+        self._expected: Expectation | None = None
+        self._abandoned = False
+        self.verdict = Verdict([])
+        self.stray: list[str] = []
+
+    def expect(self, expectation: Expectation) -> None:
+        """From now on layer items belong to this request."""
+        self._expected = expectation
+        self._abandoned = False
+        self.verdict = Verdict([LayerTotal(layer.name) for layer in expectation.layers])
+        self._before = dict.fromkeys((name for name, _ in COUNTERS), 0)
+        self._started = -1
+
+    def abandon(self) -> Verdict:
+        """The request is stopped on purpose: what was compared so far stands, nothing more is awaited."""
+        self._expected, self._abandoned = None, True
+        return self.verdict
+
+    def write(self, item: LayerItem) -> None:
+        """Compare what a layer made."""
+        if self._abandoned:
+            return
+        if self._expected is None:
+            self.stray.append(f"cycle {item.cycle}: layer {item.layer} ended, but no request is running")
+        elif item.layer >= len(self._expected.layers):
+            self.verdict.fail(f"cycle {item.cycle}: layer {item.layer} ended, but the program has no such layer")
+        else:
+            self._count(item)
+            self._compare(item, self._expected)
+
+    def check_memory(self, expected: Expectation, image: int, data: bytes, address: int, writes: Records) -> None:
+        """Compare one image's outputs, as they stand in memory at `address`."""
+        for tensor in expected.outputs:
+            self._compare_output(expected, tensor, image, data, address, writes)
+
+    def close(self, leftover_taps: int, counters: dict[str, int]) -> Verdict:
+        """End the request: `counters` as the registers give them after the last RUN."""
+        expected, self._expected = self._expected, None
+        if expected is None:
+            self.verdict.fail("the scoreboard was closed without a request")
+            return self.verdict
+        self._check_complete(expected, leftover_taps)
+        self._add_tail(counters)
+        self.verdict.failures.extend(self.stray)
+        return self.verdict
+
+    def _count(self, item: LayerItem) -> None:
+        """Add what was counted since the layer before; a RUN that found the accelerator idle began from zero."""
+        total = self.verdict.layers[item.layer]
+        started = item.cycle - item.counters["CYCLES"]
+        for name, value in item.counters.items():
+            total.counters[name] += value - (self._before[name] if started == self._started else 0)
+        self._before, self._started = item.counters, started
+
+    def _compare(self, item: LayerItem, expected: Expectation) -> None:
+        layer, total = expected.layers[item.layer], self.verdict.layers[item.layer]
+        position = total.images
+        total.images += 1
+        if expected.image_number(position) != item.image:
+            self.verdict.fail(f"layer {layer.name}: image {item.image} ended, awaited {position} of all images")
+            return
+        seen = {sighting.node: sighting for sighting in expected.observe(item.layer, item.taps)}
+        for node in layer.nodes:
+            tensor = expected.tensors[node][position]
+            got = assemble(tensor.size, seen[node], item.taps)
+            self._tally(tensor.size)
+            found = first_mismatch(layer.name, position, tensor, got, node)
+            if found:
+                total.equal = False
+                mismatch, element = found
+                self.verdict.fail(str(replace(mismatch, origin=origin(seen[node], item.taps, element))))
+
+    def _compare_output(
+        self, expected: Expectation, tensor: MemoryTensor, image: int, data: bytes, address: int, writes: Records
+    ) -> None:
+        want = expected.tensors[tensor.node][image]
+        got = np.frombuffer(data, np.int8)[tensor.offset : tensor.offset + tensor.size].astype(np.int16)
+        self._tally(want.size)
+        found = first_mismatch("in memory", image, want, got, tensor.node)
+        if found:
+            mismatch, element = found
+            by = memory_origin(writes, address + tensor.offset + element)
+            self.verdict.fail(str(replace(mismatch, origin=by)))
+
+    def _tally(self, values: int) -> None:
+        self.verdict.tensors += 1
+        self.verdict.values += values
+
+    def _check_complete(self, expected: Expectation, leftover_taps: int) -> None:
+        for layer, total in zip(expected.layers, self.verdict.layers, strict=True):
+            if total.images != expected.images:
+                self.verdict.fail(f"layer {layer.name} ended {total.images} times, awaited {expected.images}")
+        if leftover_taps:
+            self.verdict.fail(f"{leftover_taps} observed writes belong to no layer that ended")
+        compared = {node for layer in expected.layers for node in layer.nodes}
+        compared |= {tensor.node for tensor in expected.outputs}
+        for node in sorted(set(expected.tensors) - compared):
+            self.verdict.fail(f"node {node} was not compared with golden")
+        if self.verdict.values == 0:
+            self.verdict.fail("nothing was compared")
+
+    def _add_tail(self, counters: dict[str, int]) -> None:
+        """What was counted after the last layer's end belongs to the last layer."""
+        if self.verdict.layers:
+            last = self.verdict.layers[-1].counters
+            for name, value in counters.items():
+                last[name] += value - self._before[name]

@@ -1,0 +1,93 @@
+"""Layer UVC: one item for each layer end, with everything that the taps showed of that layer and image.
+
+    obs_event, obs_tap -> recorder.sv -> events.bin, taps.bin -> LayerMonitor -> analysis port
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pyuvm import uvm_agent, uvm_analysis_port, uvm_monitor
+
+from rtl.lib.registers import COUNTERS
+from tb.records import EVENT, RecordReader, Records, tap_type
+
+
+@dataclass(frozen=True)
+class LayerItem:
+    """The end of a layer: its cycle, the counters then, and its tap records in the order of time."""
+
+    layer: int
+    image: int
+    cycle: int
+    counters: dict[str, int]
+    taps: Records
+
+
+class TapStore:
+    """Tap records that no layer end has claimed yet."""
+
+    def __init__(self, path: Path, tap_bytes: int) -> None:
+        self._reader = RecordReader(path, tap_type(tap_bytes))
+        self._pending = np.empty(0, self._reader.dtype)
+
+    def claim(self, layer: int, image: int) -> Records:
+        """Take all records of a layer of an image."""
+        self._collect()
+        mine = (self._pending["layer"] == layer) & (self._pending["image"] == image)
+        claimed = self._pending[mine]
+        self._pending = self._pending[~mine]
+        return claimed
+
+    def drop(self) -> int:
+        """Forget what is pending; the number of records."""
+        self._collect()
+        count = len(self._pending)
+        self._pending = self._pending[:0]
+        return count
+
+    def _collect(self) -> None:
+        new = self._reader.read()
+        if len(new):
+            self._pending = np.concatenate([self._pending, new]) if len(self._pending) else new
+
+
+class LayerMonitor(uvm_monitor):
+    """Reads the recorder's files whenever the number of events changes: two ends in one cycle are two items."""
+
+    def __init__(self, name: str, parent: Any, control: Any, tap_bytes: int, folder: Path) -> None:
+        super().__init__(name, parent)
+        self._control = control
+        self._events = RecordReader(folder / "events.bin", EVENT)
+        self.taps = TapStore(folder / "taps.bin", tap_bytes)
+        self.layers = uvm_analysis_port("layers", self)
+
+    async def run_phase(self) -> None:
+        """Forever: wait for events, publish an item for each."""
+        while True:
+            await self._control.event_count.value_change
+            self.publish()
+
+    def publish(self) -> None:
+        """Publish an item for every event that stands in the file and was not published yet."""
+        for event in self._events.read():
+            layer, image = int(event["layer"]), int(event["image"])
+            counters = dict(zip((name for name, _ in COUNTERS), event["counters"].tolist(), strict=True))
+            self.layers.write(
+                LayerItem(layer, image, int(event["cycle"]), counters, self.taps.claim(layer, image))
+            )
+
+
+class LayerAgent(uvm_agent):
+    """The monitor; there is nothing to drive."""
+
+    def __init__(self, name: str, parent: Any, control: Any, tap_bytes: int, folder: Path) -> None:
+        super().__init__(name, parent)
+        self._place = (control, tap_bytes, folder)
+
+    def build_phase(self) -> None:
+        """Make the monitor."""
+        self.monitor = LayerMonitor("monitor", self, *self._place)
