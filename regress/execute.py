@@ -4,9 +4,9 @@ A job's function is called as
 
     function(variant=, config=, simulator=, seeds=, first=, folder=, trace=, coverage=, **options)
 
-and returns a mapping with "verdict" ("pass", "fail" or "skip"), "checked" (how many things were compared; a pass
-that checked nothing is a failure), "failures" (one line each) or "message", and anything else worth keeping, above
-all "cycles" and "layers", which must be equal on every simulator.
+and returns a mapping with "verdict" ("pass", "fail" or "skip"), "checked" (how many things were compared; a
+pass that checked nothing is a failure), "failures" (one line each) or "message", and anything else worth
+keeping, above all "cycles" and "layers", which must be equal on every simulator.
 """
 
 from __future__ import annotations

@@ -6,13 +6,16 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
 
 from regress.job import Job, Result, Verdict
 from regress.seeds import run_seed
 from regress.simulators import find
-from regress.testplan import NO_SIMULATOR, PlanError, Schedule, Test, Testplan
+from regress.testplan import NO_SIMULATOR, PlanError, Report, Schedule, Test, Testplan
 
 MASTER_SEED = 1
+REPORT = "report/"
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,22 @@ def models_first(jobs: list[Job]) -> list[Job]:
         ranks.append(seen.setdefault(model, 0))
         seen[model] += 1
     return [job for _, job in sorted(zip(ranks, jobs, strict=True), key=lambda pair: pair[0] > 0)]
+
+
+def report_jobs(testplan: Testplan, selection: Selection, folder: Path) -> list[Job]:
+    """The checks over a whole suite's results; none when only a part of it ran."""
+    if selection.pattern:
+        return []
+    reports = [report for report in testplan.reports if selection.suite in report.suites]
+    return [report_job(report, folder) for report in reports]
+
+
+def report_job(report: Report, folder: Path) -> Job:
+    """The job of one report; its function finds the run's folder as option `regression`."""
+    place: dict[str, Any] = {"variant": "", "config": "", "simulator": NO_SIMULATOR, "first": 0, "seeds": ()}
+    name = f"{REPORT}{report.name}"
+    options = {"regression": str(folder)}
+    return Job(name, name, report.function, timeout_seconds=300.0, options=options, **place)
 
 
 def reason_to_skip(job: Job) -> str:

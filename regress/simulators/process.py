@@ -1,7 +1,7 @@
 """Run one command, its output in a file, with a time limit, and leave nothing of it behind.
 
-A command gets a process group of its own, except inside a regression's job: there all belongs to the group of the job,
-which the runner ends as a whole.
+A command gets a process group of its own, except inside a regression's job: there all belongs to the job's
+group, which the runner ends as a whole.
 """
 
 from __future__ import annotations

@@ -1,0 +1,85 @@
+"""A whole regression: plan, run, reports over all results, files and exit code."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from regress.job import Job, Result, Verdict, exit_code
+from regress.plan import REPORT, Selection, plan_jobs, report_jobs
+from regress.report.junit import write_junit
+from regress.report.results import write_results
+from regress.report.show import progress_bar, summary
+from regress.runner import Runner
+from regress.simulators.cache import ROOT
+from regress.testplan import Testplan
+
+JUNIT = "junit.xml"
+
+
+@dataclass(frozen=True)
+class Regression:
+    """What to run, how many at a time, and where the results go."""
+
+    testplan: Testplan
+    selection: Selection
+    workers: int
+    folder: Path
+    console: Console
+
+    def run(self) -> int:
+        """Run everything and leave results.json and junit.xml; returns the exit code."""
+        jobs = plan_jobs(self.testplan, self.selection)
+        self.folder.mkdir(parents=True)
+        begin = time.monotonic()
+        results = self.perform(jobs)
+        self.write(results, begin)
+        if not any(result.verdict is Verdict.STOPPED for result in results):
+            results += self.perform(report_jobs(self.testplan, self.selection, self.folder))
+        self.write(results, begin)
+        self.show(results)
+        return exit_code(results)
+
+    def perform(self, jobs: Sequence[Job]) -> list[Result]:
+        """Run jobs with a progress bar."""
+        runner = Runner(self.folder, self.workers, lambda job: repeat_line(self.selection, job))
+        with progress_bar(self.console, len(jobs)) as progress:
+            return runner.run(jobs, progress)
+
+    def write(self, results: Sequence[Result], begin: float) -> None:
+        """Write both files; what finished before an interruption is in them."""
+        facts: dict[str, Any] = {"suite": self.selection.suite, "seed": self.selection.seed}
+        facts |= {"pattern": self.selection.pattern, "wall_seconds": time.monotonic() - begin}
+        write_results(self.folder, facts, results)
+        write_junit(self.folder / JUNIT, self.selection.suite, results)
+
+    def show(self, results: Sequence[Result]) -> None:
+        """The table, and where to read on."""
+        self.console.print(summary(results))
+        place = os.path.relpath(self.folder, ROOT)
+        self.console.print(f"seed {self.selection.seed}, results in {place}", highlight=False)
+
+
+def repeat_line(selection: Selection, job: Job) -> str:
+    """The command that runs one job again with the same seeds; a report needs the whole suite."""
+    words = [".venv/bin/assay", "regress", "--suite", selection.suite, "--seed", str(selection.seed)]
+    only = [] if job.name.startswith(REPORT) else ["--test", job.name]
+    return shlex.join(words + only)
+
+
+def new_folder(suite: str) -> Path:
+    """build/regress/<time>-<suite>, which build/regress/latest points at."""
+    base = ROOT / "build" / "regress"
+    base.mkdir(parents=True, exist_ok=True)
+    folder = base / f"{time.strftime('%Y%m%d-%H%M%S')}-{suite}-{os.getpid()}"
+    link = base / f"latest.{os.getpid()}"
+    link.symlink_to(folder.name)
+    link.rename(base / "latest")
+    return folder

@@ -1,0 +1,48 @@
+"""JUnit XML, as CI servers read it."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+from pathlib import Path
+
+from regress.job import Result, Verdict
+
+TAGS = {Verdict.FAIL: "failure", Verdict.SKIP: "skipped"}
+NOT_XML = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd]")
+
+
+def write_junit(file: Path, suite: str, results: Sequence[Result]) -> None:
+    """One test case a result; what is neither a pass, a failure nor a skip is an error."""
+    count = {tag: sum(tag_of(result) == tag for result in results) for tag in ("failure", "error", "skipped")}
+    numbers = {"tests": len(results), "failures": count["failure"], "errors": count["error"]}
+    attributes = {**numbers, "skipped": count["skipped"], "time": sum(result.seconds for result in results)}
+    root = ElementTree.Element("testsuites")
+    element = ElementTree.SubElement(
+        root, "testsuite", {"name": suite, **{key: f"{value:g}" for key, value in attributes.items()}}
+    )
+    for result in results:
+        add_case(element, result)
+    ElementTree.ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)
+
+
+def add_case(suite: ElementTree.Element, result: Result) -> None:
+    """One test case, with message and repeat line when it did not pass."""
+    test, _, place = result.name.partition("/")
+    attributes = {"classname": test, "name": place or test, "time": f"{result.seconds:.3f}"}
+    case = ElementTree.SubElement(suite, "testcase", attributes)
+    tag = tag_of(result)
+    if tag:
+        note = ElementTree.SubElement(case, tag, {"message": clean(result.message)})
+        note.text = clean(f"repeat with: {result.repeat}") if result.repeat else None
+
+
+def tag_of(result: Result) -> str:
+    """The element that tells a verdict; a pass has none."""
+    return "" if result.verdict is Verdict.PASS else TAGS.get(result.verdict, "error")
+
+
+def clean(text: str) -> str:
+    """The text without what XML cannot hold."""
+    return NOT_XML.sub("?", text)

@@ -1,0 +1,34 @@
+"""The one JSON of a whole regression."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from regress.job import Result, Verdict, exit_code
+
+FILE = "results.json"
+
+
+def write_results(folder: Path, facts: Mapping[str, Any], results: Sequence[Result]) -> Path:
+    """Write results.json: the run's facts (suite, seed, ...), totals and every result."""
+    totals = Counter(result.verdict for result in results)
+    whole = {
+        **facts,
+        "exit_code": exit_code(list(results)),
+        "totals": {verdict: totals[verdict] for verdict in Verdict},
+        "results": [asdict(result) for result in results],
+    }
+    file = folder / FILE
+    file.write_text(json.dumps(whole, indent=1))
+    return file
+
+
+def read_results(folder: Path) -> list[Result]:
+    """The results of a run's folder."""
+    raw = json.loads((folder / FILE).read_text())
+    return [Result(**{**item, "verdict": Verdict(item["verdict"])}) for item in raw["results"]]
