@@ -19,12 +19,14 @@ from myhdl._instance import _Instantiator
 from myhdl._ShadowSignal import ConcatSignal, _SliceSignal
 from myhdl._Signal import Constant, _Signal
 from myhdl.conversion._analyze import _analyzeGens
+from myhdl.conversion._misc import _kind
 
 from rtl.convert.elaborate import Child, elaborate
 from rtl.convert.errors import ConvertError, TrapError
 from rtl.convert.expressions import annotate
 from rtl.convert.lines import assignment_lines, definition_line, relative_path
 from rtl.convert.naming import Namespace, named_values, walk
+from rtl.convert.prune import pruned
 from rtl.convert.ports import fresh_arguments, port_signals
 from rtl.convert.traps import check_process
 from rtl.convert.unused import collected
@@ -215,14 +217,23 @@ class ModuleBuilder:
         for position, item in enumerate(self.result.body):
             if isinstance(item, _Instantiator):
                 label = self.namespace.unique(item.name)
-                tree = _analyzeGens([item], {id(item): label})[0]
+                with pruned():
+                    tree = _analyzeGens([item], {id(item): label})[0]
                 tree.name = label
                 tree.instantiator = item
                 annotate(tree)
                 for name in tree.inputs:
                     mark_read(tree.sigdict[name])
+                self._check_events(tree)
                 self.result.sources.add(tree.sourcefile)
                 self.result.body[position] = tree
+
+    def _check_events(self, tree: Any) -> None:
+        """`always @*` without anything to wait for would leave its outputs unknown for ever."""
+        if tree.kind == _kind.ALWAYS_COMB and not tree.inputs and not tree.hasLos:
+            line = tree.lineoffset + tree.body[0].lineno
+            raise ConvertError(f"{relative_path(tree.sourcefile)}:{line}: {tree.name} reads no Signal: assign whole "
+                               "Signals and nothing else, or use myhdl.Constant")
 
     def _connect_children(self) -> None:
         for item in self.result.body:
@@ -283,6 +294,7 @@ class ModuleBuilder:
                 )
 
     def _memory_problems(self) -> Iterator[str]:
+        self.result.memories = [memory for memory in self.result.memories if is_used(memory)]
         for memory in self.result.memories:
             wired = [signal for signal in memory.mem if signal._driven == "wire"]
             if wired and memory._driven:
@@ -296,6 +308,11 @@ class ModuleBuilder:
                 yield f"{self._place(memory.name)} is read but never driven (trap 2)"
             if not memory._read and not any(signal._read for signal in memory.mem):
                 yield f"{self._place(memory.name)} is written but never read: remove it"
+
+
+def is_used(memory: _MemInfo) -> bool:
+    """Whether anything is left of a memory after branches were pruned."""
+    return bool(memory._driven or memory._read or any(word._driven or word._read for word in memory.mem))
 
 
 def name_slice(part: _SliceSignal) -> None:

@@ -84,7 +84,9 @@ def needs_dissolving(value: object) -> bool:
 
 
 def port_signals(name: str, value: object) -> Iterator[tuple[str, _Signal]]:
-    """Every Signal of one argument with its port name."""
+    """Every Signal of one argument with its port name; a Constant is no port, it goes in as a parameter."""
+    if isinstance(value, Constant):
+        return
     if isinstance(value, SignalType):
         yield name, value
         return
@@ -118,13 +120,15 @@ def _clone_signal(signal: _Signal) -> _Signal:
     if isinstance(signal, ResetSignal):
         return ResetSignal(signal._init, active=signal.active, isasync=signal.isasync)
     if isinstance(signal, Constant):
-        return SignalType(signal._init)
+        return Constant(signal._init)
     return SignalType(signal._init)
 
 
 def describe_signal(signal: _Signal) -> str:
     """Type and bounds of a Signal: what a port of it means for the module."""
     init = signal._init
+    if isinstance(signal, Constant):
+        return f"Constant({describe_signal(SignalType(init))})"
     if isinstance(signal, ResetSignal):
         return f"ResetSignal({int(init)}, active={int(signal.active)}, isasync={signal.isasync})"
     if isinstance(init, bool):

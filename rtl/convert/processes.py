@@ -1,6 +1,6 @@
 """Verilog of processes: MyHDL's own visitors, with source lines and without their known faults.
 
-What differs from MyHDL: a `` `line `` directive before every statement; always_comb stays always_comb;
+What differs from MyHDL: a `` `line `` directive before every statement; always_comb is `always @*`;
 literals keep their sign beyond 31 bits; conditional expressions stand in parentheses; registers are reset
 in the order of the source.
 """
@@ -65,10 +65,8 @@ class _Lines:
 
 
 class _Combinational(_Lines, Expressions, verilog._ConvertAlwaysCombVisitor):
-    def writeAlwaysHeader(self) -> None:
-        """always_comb runs at time 0, as MyHDL does; `always @*` would leave constants unknown for ever."""
-        self.write(f"always_comb begin: {self.tree.name}")
-        self.indent()
+    def writeSensitivityList(self, senslist) -> None:
+        self.write("@*")
 
 
 class _Continuous(_Lines, Expressions, verilog._ConvertSimpleAlwaysCombVisitor):
