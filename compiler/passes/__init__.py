@@ -12,6 +12,7 @@ from compiler.errors import IllegalGraph
 from compiler.frontends.loaded import Range
 from compiler.passes.fold_batch_norm import fold_batch_norm
 from compiler.passes.fuse_activation import fuse_activation
+from compiler.passes.integers import check_integers
 from compiler.passes.legalise import legalise
 from compiler.passes.quantise import quantise
 from golden.check import check
@@ -34,7 +35,10 @@ def run_passes(graph: Graph, passes: tuple[Pass, ...]) -> Graph:
 
 def quantised(graph: Graph, ranges: Mapping[str, Range], bits: int) -> Graph:
     """The integer graph of a float graph that has passed FLOAT_PASSES."""
-    result = quantise(graph, ranges, bits)
+    try:
+        result = quantise(graph, ranges, bits)
+    except GraphError as error:
+        raise IllegalGraph(f"in quantise: {error}") from None
     _check(result, "quantise")
     return result
 
@@ -42,5 +46,6 @@ def quantised(graph: Graph, ranges: Mapping[str, Range], bits: int) -> Graph:
 def _check(graph: Graph, culprit: str) -> None:
     try:
         check(graph)
+        check_integers(graph)
     except GraphError as error:
         raise IllegalGraph(f"after {culprit}: {error}") from None

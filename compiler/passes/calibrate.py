@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,6 +25,8 @@ def calibrate(graph: Graph, images: npt.NDArray[np.float32]) -> dict[str, Range]
     for first in range(0, len(images), BATCH):
         for name, values in _values(graph, images[first : first + BATCH]).items():
             least, greatest = float(values.min()), float(values.max())
+            if not (math.isfinite(least) and math.isfinite(greatest)):
+                raise BadData(f"calibration: values of '{name}' are not finite", file=graph.name)
             known = ranges.get(name, (least, greatest))
             ranges[name] = (min(known[0], least), max(known[1], greatest))
     return ranges
@@ -30,6 +34,8 @@ def calibrate(graph: Graph, images: npt.NDArray[np.float32]) -> dict[str, Range]
 
 def _values(graph: Graph, images: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.generic]]:
     try:
-        return run(graph, {graph.inputs[0]: images})
+        # An overflow shows as an infinite value, which is refused by name.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return run(graph, {graph.inputs[0]: images})
     except GraphError as error:
         raise BadData(f"calibration: {error}") from None

@@ -1,4 +1,4 @@
-"""Fold batch norm into the convolution or fully connected layer before it: factor to weights, offset to bias."""
+"""Fold batch norm: its factor into the weights of the product before it, its offset into the bias."""
 
 from __future__ import annotations
 

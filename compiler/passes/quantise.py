@@ -1,8 +1,8 @@
 """Quantise: a float graph and the ranges of its maps to integers of 8 or 4 bits.
 
 Weights are symmetric, one scale an output channel, within [-127, 127] or [-7, 7]. Maps have one scale and a
-zero point each; a range is widened to contain 0, which is then exact. A bias has 32 bits at input scale x weight
-scale. Scales are rounded to float32, in which TFLite keeps them.
+zero point each; a range is widened to contain 0, which is then exact. A bias has 32 bits at input scale times
+weight scale. Scales are rounded to float32, in which TFLite keeps them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def weight_scales(
 ) -> npt.NDArray[np.float64]:
     """One scale an output channel: largest weight / (2**(bits - 1) - 1).
 
-    A channel of (almost) no weights gets a scale at which its bias has 31 bits; one of nothing at all gets 1."""
+    A channel of (almost) no weights gets a scale at which its bias has 31 bits, one of nothing at all 1."""
     largest = np.abs(weights.reshape(len(weights), -1)).max(axis=1).astype(np.float64)
     least = np.abs(bias.astype(np.float64)) / (input_scale * LARGEST_BIAS)
     scales = np.maximum(largest / ((1 << (bits - 1)) - 1), least)

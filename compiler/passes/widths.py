@@ -17,8 +17,8 @@ def sources(graph: Graph) -> dict[str, str]:
 def activation_bits(graph: Graph, bits: int) -> dict[str, int]:
     """Bits of every feature map where `bits` are asked for.
 
-    With 4, these keep 8: the inputs, the outputs, and what a fully connected layer that makes an output reads. A
-    map that reaches one of them through pools and reshapes shares its quantisation, so it has 8 bits too."""
+    With 4, these keep 8: the inputs, the outputs, and what a fully connected layer making an output reads.
+    A map that reaches one of them through pools and reshapes shares its quantisation, so is as wide."""
     source = sources(graph)
     wide = {source[name] for name in (*graph.inputs, *graph.outputs)}
     for node in graph.nodes:
