@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from golden.arithmetic import INT32_MAX, INT32_MIN
 from golden.ir import (
     Add,
     Array,
@@ -166,6 +167,7 @@ def _check_quantisation(graph: Graph, node: Node) -> None:
         raise GraphError(f"{type(node.operator).__name__} is for float graphs")
     if isinstance(node.operator, Conv2D | FullyConnected):
         _check_product(known)
+        _check_accumulators(graph, node, known[0])
         return
     if any(quantisation.bits == 32 or quantisation.axis is not None for quantisation in known):
         raise GraphError("feature maps have 4 or 8 bits and one scale")
@@ -182,6 +184,20 @@ def _check_product(known: list[Quantisation]) -> None:
         raise GraphError("weights have zero point 0, and their scales on axis 0")
     if len(known) == 4:
         _check_bias(source, weights, known[2])
+
+
+def _check_accumulators(graph: Graph, node: Node, source: Quantisation) -> None:
+    """No input may take an accumulator out of int32: each product at its most unfavourable end."""
+    weights = graph.constants[node.inputs[1]]
+    rows = weights.reshape(weights.shape[0], -1)
+    positive = np.maximum(rows, 0).sum(axis=1, dtype=np.int64)
+    negative = np.minimum(rows, 0).sum(axis=1, dtype=np.int64)
+    bias = graph.constants[node.inputs[2]].astype(np.int64) if "".join(node.inputs[2:]) else np.int64(0)
+    low, high = source.low - source.zero_point, source.high - source.zero_point
+    least = int((positive * low + negative * high + bias).min())
+    greatest = int((positive * high + negative * low + bias).max())
+    if least < INT32_MIN or greatest > INT32_MAX:
+        raise GraphError(f"accumulators can reach {least}..{greatest}, which leaves int32")
 
 
 def _check_bias(source: Quantisation, weights: Quantisation, bias: Quantisation) -> None:
