@@ -40,6 +40,14 @@ def test_topology_keeps_its_promises() -> None:
     }
 
 
+def test_readme_table_is_the_topology() -> None:
+    """Every layer's row states its MACs, and the last row their total."""
+    rows = [line.split("|") for line in (fashion.FOLDER / "README.md").read_text().splitlines()]
+    stated = {row[1].strip(" `"): row[5].strip() for row in rows if len(row) == 7}
+    counts = topology.macs() | {"total": sum(topology.macs().values())}
+    assert {name: stated[name] for name in counts} == {name: f"{count:,}" for name, count in counts.items()}
+
+
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
 def test_model_is_the_topology(path: Path) -> None:
     """ONNX infers the shapes of the layer list; no operator beyond the promised ones appears."""
