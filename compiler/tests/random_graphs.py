@@ -1,0 +1,198 @@
+"""Random quantised graphs: single layers with every corner of shape, and small networks with fusions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from golden.ir import (
+    Add,
+    Array,
+    Conv2D,
+    FullyConnected,
+    Graph,
+    Node,
+    Operator,
+    Pool2D,
+    Quantisation,
+    Reshape,
+    Tensor,
+)
+from golden.shapes import output_shape
+
+Choice = TypeVar("Choice")
+MAP_BITS = (8, 8, 4)
+WEIGHT_BITS = (8, 4)
+
+
+class Builder:
+    """Adds nodes one by one; every shape and quantisation comes from the generator."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = np.random.default_rng(seed)
+        self.tensors: dict[str, Tensor] = {}
+        self.nodes: list[Node] = []
+        self.constants: dict[str, Array] = {}
+        self.inputs: list[str] = []
+
+    def integer(self, low: int, high: int) -> int:
+        return int(self.random.integers(low, high + 1))
+
+    def choice(self, options: tuple[Choice, ...]) -> Choice:
+        return options[self.integer(0, len(options) - 1)]
+
+    def quantisation(self) -> Quantisation:
+        bits = self.choice(MAP_BITS)
+        low = -(1 << bits - 1)
+        return Quantisation((float(self.random.uniform(0.01, 0.1)),), self.integer(low, -low - 1), bits)
+
+    def source(self, height: int, width: int, channels: int) -> str:
+        name = f"input{len(self.inputs)}"
+        self.tensors[name] = Tensor(name, (1, height, width, channels), self.quantisation())
+        self.inputs.append(name)
+        return name
+
+    def node(self, operator: Operator, inputs: tuple[str, ...], tensor: Tensor) -> str:
+        self.tensors[tensor.name] = tensor
+        self.nodes.append(Node(f"node{len(self.nodes)}", operator, inputs, tensor.name))
+        return tensor.name
+
+    def _new(self, operator: Operator, inputs: tuple[str, ...], like: Quantisation | None = None) -> str:
+        shape = output_shape(operator, [self.tensors[name].shape for name in inputs])
+        assert shape is not None
+        tensor = Tensor(f"tensor{len(self.nodes)}", shape, like or self.quantisation())
+        return self.node(operator, inputs, tensor)
+
+    def convolution(
+        self, source: str, channels: int, kernel: tuple[int, int], stride: tuple[int, int],
+        padding: tuple[int, int, int, int],
+    ) -> str:
+        operator = Conv2D(stride, padding, self.choice(("", "relu", "relu6")))
+        shape = (channels, *kernel, self.tensors[source].shape[3])
+        return self._weighted(operator, source, shape)
+
+    def fully_connected(self, source: str, features: int) -> str:
+        count = int(np.prod(self.tensors[source].shape))
+        return self._weighted(FullyConnected(self.choice(("", "relu"))), source, (features, count))
+
+    def _weighted(self, operator: Operator, source: str, shape: tuple[int, ...]) -> str:
+        bits, fan_in = self.choice(WEIGHT_BITS), int(np.prod(shape[1:]))
+        per_channel = self.integer(0, 1)
+        # Outputs spread over their range: weights of about 1 / sqrt(fan in) on inputs of about 1.
+        scales = self.random.uniform(0.5, 1.5, shape[0] if per_channel else 1) / np.sqrt(fan_in) / 2**bits
+        weights = Quantisation(tuple(scales.tolist()), 0, bits, 0 if per_channel else None)
+        number = len(self.nodes)
+        names = (source, f"weights{number}")
+        self.tensors[names[1]] = Tensor(names[1], shape, weights)
+        values = self.random.integers(weights.low, weights.high + 1, shape)
+        self.constants[names[1]] = values.astype(np.int8)
+        if self.integer(0, 3):
+            names = (*names, self._bias(number, source, weights, shape[0]))
+        return self._new(operator, names)
+
+    def _bias(self, number: int, source: str, weights: Quantisation, channels: int) -> str:
+        map_type = self.tensors[source].quantisation
+        assert map_type is not None
+        scales = tuple(map_type.scale[0] * scale for scale in weights.scale)
+        name = f"bias{number}"
+        self.tensors[name] = Tensor(name, (channels,), Quantisation(scales, 0, 32, weights.axis))
+        self.constants[name] = self.random.integers(-2000, 2000, channels).astype(np.int32)
+        return name
+
+    def add(self, first: str, second: str) -> str:
+        return self._new(Add(self.choice(("", "relu", "relu6"))), (first, second))
+
+    def pool(
+        self, source: str, kind: str, kernel: tuple[int, int], stride: tuple[int, int],
+        padding: tuple[int, int, int, int] = (0, 0, 0, 0),
+    ) -> str:
+        return self._new(
+            Pool2D(kind, kernel, stride, padding), (source,), self.tensors[source].quantisation
+        )
+
+    def flatten(self, source: str) -> str:
+        like = self.tensors[source]
+        shape = (1, int(np.prod(like.shape)))
+        return self.node(Reshape(), (source,), replace(like, name=f"tensor{len(self.nodes)}", shape=shape))
+
+    def graph(self, *outputs: str) -> Graph:
+        return Graph(
+            "random", tuple(self.inputs), outputs, self.tensors, tuple(self.nodes), self.constants
+        )
+
+
+def random_convolution(b: Builder, source: str, channels: int | None = None) -> str:
+    """Any kernel that fits, any stride, padding on each side by itself."""
+    _, height, width, _ = b.tensors[source].shape
+    kernel = (b.choice((1, 1, 2, 3, 3, 5, 7, 11)), b.choice((1, 2, 3, 3, 4, 5, 11)))
+    padding = tuple(b.integer(0, kernel[side % 2] // 2 + b.integer(0, 1)) for side in range(4))
+    top, left, bottom, right = padding
+    kernel = (min(kernel[0], height + top + bottom), min(kernel[1], width + left + right))
+    stride = (b.integer(1, 4), b.integer(1, 4)) if b.integer(0, 2) == 0 else (1, 1)
+    return b.convolution(source, channels or b.integer(1, 40), kernel, stride, (top, left, bottom, right))
+
+
+def random_pool(b: Builder, source: str) -> str:
+    _, height, width, _ = b.tensors[source].shape
+    kernel = (b.integer(1, min(height, 4)), b.integer(1, min(width, 4)))
+    if b.integer(0, 2) == 0:
+        return b.pool(source, b.choice(("max", "average")), (height, width), (1, 1))
+    stride = kernel if b.integer(0, 1) else (b.integer(1, 3), b.integer(1, 3))
+    padding = (
+        b.integer(0, kernel[0] - 1), b.integer(0, kernel[1] - 1),
+        b.integer(0, kernel[0] - 1), b.integer(0, kernel[1] - 1),
+    )
+    return b.pool(source, b.choice(("max", "average")), kernel, stride, padding)
+
+
+def random_input(b: Builder, largest: int = 18) -> str:
+    return b.source(b.integer(1, largest), b.integer(1, largest), b.integer(1, b.choice((3, 20, 40))))
+
+
+def random_layer(seed: int) -> Graph:
+    """A convolution, alone or followed by what may be fused with it; or a layer of another kind."""
+    b = Builder(seed)
+    source = random_input(b)
+    match b.integer(0, 9):
+        case 0:
+            return b.graph(b.fully_connected(source, b.integer(1, 40)))
+        case 1:
+            return b.graph(random_pool(b, source))
+        case 2:
+            other = b.source(*b.tensors[source].shape[1:])
+            return b.graph(b.add(source, other) if b.integer(0, 3) else b.add(source, source))
+        case 3 | 4:
+            made = random_convolution(b, source)
+            other = b.source(*b.tensors[made].shape[1:])
+            return b.graph(b.add(made, other) if b.integer(0, 1) else b.add(other, made))
+        case 5 | 6:
+            return b.graph(random_pool(b, random_convolution(b, source)))
+    return b.graph(random_convolution(b, source))
+
+
+def random_network(seed: int) -> Graph:
+    """A few layers with a branch, a residual add, pools and a classifier; several outputs at times."""
+    b = Builder(seed)
+    tensor = random_input(b, largest=12)
+    for _ in range(b.integer(1, 4)):
+        tensor = _random_stage(b, tensor)
+    outputs = [tensor] if b.integer(0, 2) == 0 else []
+    flat = b.flatten(tensor) if b.integer(0, 1) else tensor
+    outputs.append(b.fully_connected(flat, b.integer(1, 20)))
+    return b.graph(*outputs)
+
+
+def _random_stage(b: Builder, tensor: str) -> str:
+    channels = b.integer(1, 24)
+    match b.integer(0, 3):
+        case 0:
+            return random_convolution(b, tensor, channels)
+        case 1:
+            return random_pool(b, random_convolution(b, tensor, channels))
+        case 2:
+            one = b.convolution(tensor, channels, (3, 3), (1, 1), (1, 1, 1, 1))
+            two = b.convolution(tensor, channels, (1, 1), (1, 1), (0, 0, 0, 0))
+            return b.add(one, two)
+    return random_pool(b, tensor)

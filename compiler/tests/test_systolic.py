@@ -1,0 +1,74 @@
+"""Compiled layers and networks, run on the functional machine, equal golden on every node."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from compiler.observation import gather
+from compiler.program import Program
+from compiler.systolic import compile_graph
+from compiler.tests.random_graphs import random_layer, random_network
+from compiler.tests.systolic_machine import Machine, Result
+from golden import run as golden
+from golden.ir import Array, Graph, Reshape
+from rtl.systolic.config import CONFIGS, Config
+
+SMALL_CONFIGS = tuple(CONFIGS[name] for name in ("tiny", "small"))
+
+
+def random_values(graph: Graph, seed: int, images: int) -> dict[str, Array]:
+    random = np.random.default_rng(seed)
+    values: dict[str, Array] = {}
+    for name in graph.inputs:
+        quantisation, shape = graph.tensor(name).quantisation, graph.tensor(name).shape
+        assert quantisation is not None
+        drawn = random.integers(quantisation.low, quantisation.high + 1, (images, *shape[1:]))
+        values[name] = drawn.astype(np.int8)
+    return values
+
+
+def check_layers(program: Program, result: Result, image: int, expected: dict[str, Array]) -> set[str]:
+    """The tensors that were seen, each equal to golden in every element."""
+    seen: set[str] = set()
+    for index in range(len(program.layers)):
+        gathered = gather(program, index, result.taps)
+        assert gathered.unexplained.size == 0
+        for name, observed in gathered.tensors.items():
+            assert observed.written.all(), name
+            assert not observed.conflicts.any(), name
+            np.testing.assert_array_equal(observed.values, expected[name][image : image + 1], name)
+            seen.add(name)
+    return seen
+
+
+def check_graph(graph: Graph, config: Config, seed: int, images: int = 1) -> Program:
+    program = compile_graph(graph, config)
+    values = random_values(graph, seed, images)
+    expected = golden.run(graph, values)
+    results = Machine(program.image, config, seed).run(program.pack_inputs(values))
+    assert len(results) == images
+    for image, result in enumerate(results):
+        seen = check_layers(program, result, image, expected)
+        computed = {node.output for node in graph.nodes if not isinstance(node.operator, Reshape)}
+        assert seen >= computed
+        for name, output in program.unpack_outputs(result.output).items():
+            np.testing.assert_array_equal(output, expected[name][image : image + 1])
+        assert result.events == list(range(len(program.layers)))
+        assert result.macs == sum(layer.macs_executed for layer in program.layers)
+        assert result.macs + result.macs_skipped == sum(layer.macs for layer in program.layers)
+    return program
+
+
+@pytest.mark.parametrize("config", SMALL_CONFIGS, ids=lambda config: config.name)
+@pytest.mark.parametrize("first", range(0, 200, 20))
+def test_random_layers(first: int, config: Config) -> None:
+    for seed in range(first, first + 20):
+        check_graph(random_layer(seed), config, seed)
+
+
+@pytest.mark.parametrize("config", SMALL_CONFIGS, ids=lambda config: config.name)
+@pytest.mark.parametrize("first", range(0, 40, 10))
+def test_random_networks(first: int, config: Config) -> None:
+    for seed in range(first, first + 10):
+        check_graph(random_network(seed), config, seed, images=2)
