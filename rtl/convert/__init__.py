@@ -2,6 +2,7 @@
 
 from rtl.convert.errors import ConvertError, LintError, TrapError
 from rtl.convert.hierarchy import convert_block
+from rtl.convert.lint import lint
 from rtl.convert.module import Port
 from rtl.convert.process import convert_in_subprocess
 from rtl.convert.result import Conversion
@@ -15,5 +16,6 @@ __all__ = [
     "TrapError",
     "convert_block",
     "convert_in_subprocess",
+    "lint",
     "unused",
 ]
