@@ -65,7 +65,14 @@ def train_float() -> None:
     CHECKPOINT.parent.mkdir(parents=True, exist_ok=True)
     torch.save(network.state_dict(), CHECKPOINT)
     _report("float", network)
-    write_float(network)
+    write_float(stored_network())
+
+
+def stored_network() -> FloatNetwork:
+    """The float network of the checkpoint, in torch's usual memory layout: sums round alike in every stage."""
+    network = FloatNetwork()
+    network.load_state_dict(torch.load(CHECKPOINT, weights_only=True))
+    return network
 
 
 def write_float(network: FloatNetwork) -> None:
@@ -78,9 +85,7 @@ def write_float(network: FloatNetwork) -> None:
 def train_int4() -> None:
     """Fine-tune the checkpoint with 4-bit fake quantisation and write it as ONNX."""
     torch.manual_seed(SEED)
-    teacher = FloatNetwork()
-    teacher.load_state_dict(torch.load(CHECKPOINT, weights_only=True))
-    network = starting_point(teacher, INT4)
+    network = starting_point(stored_network(), INT4)
     _report("int4 before fine-tuning, fake quantisation", network)
     rates = INT4_SCHEDULE.peak_rates
     weights = [*network.weights.values(), *network.biases.values()]
