@@ -69,7 +69,7 @@ def train_float() -> None:
 
 
 def stored_network() -> FloatNetwork:
-    """The float network of the checkpoint, in torch's usual memory layout: sums round alike in every stage."""
+    """The checkpoint's float network in torch's usual memory layout: sums round alike in every stage."""
     network = FloatNetwork()
     network.load_state_dict(torch.load(CHECKPOINT, weights_only=True))
     return network
