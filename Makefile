@@ -34,7 +34,7 @@ timing: setup ## print each module's logic delay against its limit
 	@$(BIN)/python -m regress.bench.timing
 
 accuracy: setup ## print float, int8 and int4 accuracy on all 10,000 test images
-	@$(BIN)/python -m golden.networks.fashion.accuracy
+	@$(BIN)/python -m compiler.accuracy
 
 lint: setup ## ruff, mypy, import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -25,7 +25,7 @@ LARGEST_PIXEL = 255
 def read_data(path: Path, shape: Shape) -> Values:
     """Images (n, height, width, channels) from a .npy or image file, or from a folder's files by name.
 
-    shape: the network's (1, height, width, channels). Pixels of image files are uint8, resized to it; arrays keep
+    shape: (1, height, width, channels). Pixels of image files are uint8, resized to it; arrays keep
     their type (uint8, int8 or float32) and may lack n or have the channels first. Raises BadData."""
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     known = [file for file in files if file.suffix.lower() in (*IMAGE_SUFFIXES, ".npy")]

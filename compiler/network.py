@@ -48,7 +48,7 @@ class Network:
     host_operators: tuple[str, ...] = ()
 
     def images(self, count: int, seed: int = 0) -> Integers:
-        """The first `count` inputs; the seed matters where they are made up. BadData where there are fewer."""
+        """The first `count` inputs; the seed matters where they are made up. BadData if there are fewer."""
         return self._inputs(count, seed).images
 
     def labels(self, count: int, seed: int = 0) -> Labels | None:
