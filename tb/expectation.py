@@ -8,48 +8,37 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tb.compare import Sighting
+from compiler.observation import Gathered
+from compiler.program import Layer, Placement
 from tb.records import Records
 
-Observer = Callable[[int, Records], list[Sighting]]
-
-
-@dataclass(frozen=True)
-class LayerView:
-    """One row of a program's layer table: `nodes` are the graph nodes whose tensors it lets be seen; MACs of one
-    image, nominal (padding counted) and executed."""
-
-    name: str
-    nodes: tuple[str, ...]
-    macs: int
-    executed: int
-
-
-@dataclass(frozen=True)
-class MemoryTensor:
-    """A tensor that stands in memory after an image: the node, and its byte offset in the output of one image."""
-
-    node: str
-    offset: int
-    size: int
+Observer = Callable[[int, Records], Gathered]
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """tensors: of every node by name, (images, ...) int8. batches: images of each RUN, in order. observe gives the
-    sightings of a layer in its tap records."""
+    """layers: the program's layer table. tensors: of every node of the graph by tensor name, (images, ...) int8.
+    batches: images of each RUN, in order. outputs: what stands in memory for each image. observe: from a layer and
+    its tap records to tensors."""
 
-    layers: tuple[LayerView, ...]
+    layers: tuple[Layer, ...]
     tensors: Mapping[str, npt.NDArray[np.int8]]
     batches: tuple[int, ...]
-    outputs: tuple[MemoryTensor, ...]
+    outputs: tuple[Placement, ...]
     observe: Observer
 
     @property
     def images(self) -> int:
+        """Of all batches."""
         return sum(self.batches)
 
-    def image_number(self, position: int) -> int:
+    @property
+    def observable(self) -> set[str]:
+        """Tensors that are compared somewhere."""
+        shown = {name for layer in self.layers for name in layer.tensors}
+        return shown | {place.tensor for place in self.outputs}
+
+    def number_in_batch(self, position: int) -> int:
         """The number within its RUN of the image at a position in the whole request."""
         for batch in self.batches:
             if position < batch:

@@ -61,7 +61,7 @@ class RecordReader:
 
 
 @dataclass(frozen=True)
-class Region:
+class WriteRegion:
     """Bytes first..last of memory that a layer (or ANY_LAYER) may write."""
 
     layer: int
@@ -69,7 +69,7 @@ class Region:
     last: int
 
 
-def encode_regions(regions: Sequence[Region]) -> bytes:
+def encode_regions(regions: Sequence[WriteRegion]) -> bytes:
     """The file that the recorder's table is loaded from: three big-endian words a region."""
     rows = [(region.layer, region.first, region.last) for region in regions]
     return np.array(rows, dtype=">u4").tobytes()

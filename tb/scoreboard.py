@@ -7,15 +7,16 @@ no layer, and the outputs in memory are right as well.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from pyuvm import uvm_subscriber
 
 from rtl.lib.registers import COUNTERS
-from tb.compare import assemble, first_mismatch, memory_origin, origin
-from tb.expectation import Expectation, MemoryTensor
+from tb.compare import Mismatch, compare_memory, compare_observed
+from tb.expectation import Expectation
 from tb.records import Records
 from tb.uvc.layer import LayerItem
 
@@ -91,8 +92,14 @@ class Scoreboard(uvm_subscriber):
 
     def check_memory(self, expected: Expectation, image: int, data: bytes, address: int, writes: Records) -> None:
         """Compare one image's outputs, as they stand in memory at `address`."""
-        for tensor in expected.outputs:
-            self._compare_output(expected, tensor, image, data, address, writes)
+        stored = np.frombuffer(data, np.int8)
+        for place in expected.outputs:
+            golden = expected.tensors[place.tensor][image]
+            got = stored[place.offset : place.offset + place.size]
+            found = compare_memory(place.tensor, image, golden, got, address + place.offset, writes)
+            self._tally(golden.size)
+            if found:
+                self.verdict.fail(str(found))
 
     def close(self, leftover_taps: int, counters: dict[str, int]) -> Verdict:
         """End the request: `counters` as the registers give them after the last RUN."""
@@ -117,31 +124,30 @@ class Scoreboard(uvm_subscriber):
         layer, total = expected.layers[item.layer], self.verdict.layers[item.layer]
         position = total.images
         total.images += 1
-        if expected.image_number(position) != item.image:
+        if expected.number_in_batch(position) != item.image:
             self.verdict.fail(f"layer {layer.name}: image {item.image} ended, awaited {position} of all images")
             return
-        seen = {sighting.node: sighting for sighting in expected.observe(item.layer, item.taps)}
-        for node in layer.nodes:
-            tensor = expected.tensors[node][position]
-            got = assemble(tensor.size, seen[node], item.taps)
-            self._tally(tensor.size)
-            found = first_mismatch(layer.name, position, tensor, got, node)
-            if found:
-                total.equal = False
-                mismatch, element = found
-                self.verdict.fail(str(replace(mismatch, origin=origin(seen[node], item.taps, element))))
+        gathered = expected.observe(item.layer, item.taps)
+        if len(gathered.unexplained):
+            self._unexplained(item, gathered.unexplained)
+        for node, seen in gathered.tensors.items():
+            golden = expected.tensors[node][position]
+            self._tally(golden.size)
+            self._judge(total, compare_observed(layer.name, node, position, golden, seen, item.taps))
 
-    def _compare_output(
-        self, expected: Expectation, tensor: MemoryTensor, image: int, data: bytes, address: int, writes: Records
-    ) -> None:
-        want = expected.tensors[tensor.node][image]
-        got = np.frombuffer(data, np.int8)[tensor.offset : tensor.offset + tensor.size].astype(np.int16)
-        self._tally(want.size)
-        found = first_mismatch("in memory", image, want, got, tensor.node)
+    def _unexplained(self, item: LayerItem, rows: npt.NDArray[np.int64]) -> None:
+        """Results were written that the layer table does not account for."""
+        first = item.taps[int(rows[0])]
+        self.verdict.layers[item.layer].equal = False
+        self.verdict.fail(
+            f"layer {self.verdict.layers[item.layer].name}: instruction {first['tag']} wrote to address "
+            f"0x{first['address']:x} in cycle {first['cycle']} what belongs to no tensor ({len(rows)} such writes)"
+        )
+
+    def _judge(self, total: LayerTotal, found: Mismatch | None) -> None:
         if found:
-            mismatch, element = found
-            by = memory_origin(writes, address + tensor.offset + element)
-            self.verdict.fail(str(replace(mismatch, origin=by)))
+            total.equal = False
+            self.verdict.fail(str(found))
 
     def _tally(self, values: int) -> None:
         self.verdict.tensors += 1
@@ -153,9 +159,7 @@ class Scoreboard(uvm_subscriber):
                 self.verdict.fail(f"layer {layer.name} ended {total.images} times, awaited {expected.images}")
         if leftover_taps:
             self.verdict.fail(f"{leftover_taps} observed writes belong to no layer that ended")
-        compared = {node for layer in expected.layers for node in layer.nodes}
-        compared |= {tensor.node for tensor in expected.outputs}
-        for node in sorted(set(expected.tensors) - compared):
+        for node in sorted(set(expected.tensors) - expected.observable):
             self.verdict.fail(f"node {node} was not compared with golden")
         if self.verdict.values == 0:
             self.verdict.fail("nothing was compared")

@@ -67,6 +67,7 @@ module recorder #(
     reg [1:0] write_id [0:DEPTH-1];
     reg [5:0] write_head, write_tail;
     wire [63:0] strobe = {{64{1'b0}}} | wstrb;
+    reg [31:0] recorded;
     integer taps, events, writes, checks, lane;
 
     task automatic fail(input [8*40-1:0] rule, input [31:0] address, input [11:0] layer);
@@ -142,7 +143,7 @@ module recorder #(
                 counters, 32'd0, 16'd0, event_image[16*number +: 16], cycle,
                 4'd0, event_layer[12*number +: 12], 8'd0, number[7:0]
             });
-            event_count = event_count + 1;
+            recorded = recorded + 1;
         end
     endtask
 
@@ -219,6 +220,7 @@ module recorder #(
                 for (number = 0; number < EVENT_LANES; number = number + 1)
                     if (event_valid[number]) record_event(number);
                 flush;
+                event_count <= recorded; // not before the file is flushed, for Python reads it then
             end
         end
 
@@ -229,6 +231,7 @@ module recorder #(
         checks = $fopen("checks_regions.txt", "w");
         failures = 0;
         event_count = 0;
+        recorded = 0;
         region_count = 0;
         clear;
         for (number = 0; number < 4096; number = number + 1) begin

@@ -1,6 +1,7 @@
 // Every signal that Python reads or writes, and nothing else: only this module is made public (tb_control.vlt).
+// Python acts on the rising edge of `ctrl_clk`, which is the falling edge of the design's clock, so that it never races.
 module tb_control (
-    input wire clk,
+    input wire ctrl_clk,
     input wire [31:0] cycle,
     input wire irq,
     input wire [31:0] event_count,

@@ -29,12 +29,16 @@ module tb_top #(
     wire bready = control.ctrl_bready && !hold;
     wire rready = control.ctrl_rready && !hold;
 
+    // The host's driver looks at WREADY after the edge that took the data.
+    reg wready_taken = 0;
+    always @(posedge clk) wready_taken <= wready;
+
     wire [31:0] event_count, memory_failures, control_failures, region_failures;
 
     tb_control control (
-        .clk(clk), .cycle(cycle), .irq(irq), .event_count(event_count),
+        .ctrl_clk(!clk), .cycle(cycle), .irq(irq), .event_count(event_count),
         .memory_failures(memory_failures), .control_failures(control_failures), .region_failures(region_failures),
-        .ctrl_awready(awready), .ctrl_wready(wready), .ctrl_bvalid(bvalid && !hold), .ctrl_bresp(bresp),
+        .ctrl_awready(awready), .ctrl_wready(wready_taken), .ctrl_bvalid(bvalid && !hold), .ctrl_bresp(bresp),
         .ctrl_arready(arready), .ctrl_rvalid(rvalid && !hold), .ctrl_rdata(rdata), .ctrl_rresp(rresp)
     );
 

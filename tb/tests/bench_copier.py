@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cocotb
 import numpy as np
+import numpy.typing as npt
 import pyuvm
 from pyuvm import uvm_test
 
+from compiler.observation import gather
+from compiler.program import Geometry, Layer, Observation, Placement, Program, Region
 from tb.bench import Bench
-from tb.compare import Sighting
 from tb.env import Environment
-from tb.expectation import Expectation, LayerView, MemoryTensor
-from tb.records import Records, Region
+from tb.expectation import Expectation
+from tb.records import WriteRegion
 from tb.settings import ControlTiming, MemorySettings, Reorder, Stalls
 
 BYTES, SIZE, IMAGES, SEED = 16, 64, 5, 11
@@ -25,16 +27,19 @@ SETTINGS = MemorySettings(7, 200, Stalls(40, 60, 40, 60, 40), Reorder.BEATS)
 FAULT_REGISTER = 0x100
 
 
-def observe(layer: int, taps: Records) -> list[Sighting]:
-    """The copier's tap address is the offset in the tensor."""
-    index = taps["address"][:, None].astype(np.intp) + np.arange(BYTES)
-    return [Sighting("copy", np.arange(len(taps)), index)]
+def program() -> Program:
+    """What the copier computes, as the layer table of a program: its tap address is the offset in the tensor."""
+    shape = (1, *SHAPE)
+    seen = Observation(0, Geometry("copy", 0, 0, SIZE, 0, 0, 1))
+    layer = Layer("copy", ("copy",), 0, 0, {"copy": shape}, {"copy": "copy"}, (Region(0, SIZE),), (seen,))
+    places = (Placement("input", shape, 0),), (Placement("copy", shape, 0),)
+    return Program("copier", "", 0, "copy", BYTES, SIZE, SIZE, 1, *places, (layer,), b"")
 
 
-def expectation(images: np.ndarray[Any, np.dtype[np.int8]]) -> Expectation:
+def expectation(images: npt.NDArray[np.int8]) -> Expectation:
     """Output equals input."""
-    layers = (LayerView("copy", ("copy",), 0, 0),)
-    return Expectation(layers, {"copy": images}, (IMAGES,), (MemoryTensor("copy", 0, SIZE),), observe)
+    made = program()
+    return Expectation(made.layers, {"copy": images}, (IMAGES,), made.outputs, partial(gather, made))
 
 
 @pyuvm.test()
@@ -60,7 +65,7 @@ class Copy(uvm_test):
         await env.memory.apply(SETTINGS, SEED)
         await env.memory.fill(SEED, env.bench.memory_size)
         await env.memory.load(INPUT, images.tobytes())
-        await env.memory.allow([Region(0, OUTPUT, OUTPUT + IMAGES * SIZE - 1)])
+        await env.memory.allow([WriteRegion(0, OUTPUT, OUTPUT + IMAGES * SIZE - 1)])
         await env.host.start()
         await env.host.transport.write(FAULT_REGISTER, int(os.environ["ASSAY_FAULT"]))
         env.host.patience = 5000
@@ -74,6 +79,7 @@ class Copy(uvm_test):
         await env.host.run(INPUT, OUTPUT, IMAGES)
         if not await env.host.transport.interrupt(env.host.patience):
             return ["no interrupt"]
+        await env.bench.cycles(2)
         writes = await env.memory.writes()
         for image in range(IMAGES):
             data = await env.memory.dump(OUTPUT + image * SIZE, SIZE)

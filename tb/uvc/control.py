@@ -32,7 +32,7 @@ class LiteBus:
     def __init__(self, control: Any, timing: ControlTiming, seed: int) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            self._master = AXI4LiteMaster(control, "ctrl", control.clk)
+            self._master = AXI4LiteMaster(control, "ctrl", control.ctrl_clk)
         self._skew = timing.skew
         self._random = random.Random(seed)
         control.ctrl_stall.value = timing.stall
@@ -40,10 +40,12 @@ class LiteBus:
     async def write(self, address: int, data: int) -> bool:
         """Write 32 bits; False when the answer was an error."""
         late, later = self._random.randint(0, self._skew), self._random.randint(0, self._skew)
-        try:
-            await self._master.write(address, data, address_latency=late, data_latency=later)
-        except AXIProtocolError:
-            return False
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            try:
+                await self._master.write(address, data, address_latency=late, data_latency=later)
+            except AXIProtocolError:
+                return False
         return True
 
     async def read(self, address: int) -> tuple[int, bool]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from cocotb.triggers import Timer
 from pyuvm import uvm_agent
 
-from tb.records import RecordReader, Records, Region, beats, encode_regions, read_traffic, write_type
+from tb.records import RecordReader, Records, WriteRegion, beats, encode_regions, read_traffic, write_type
 from tb.settings import MemorySettings
 
 
@@ -73,7 +73,7 @@ class MemoryAgent(uvm_agent):
         path.unlink()
         return data[skip : skip + length]
 
-    async def allow(self, regions: Sequence[Region]) -> None:
+    async def allow(self, regions: Sequence[WriteRegion]) -> None:
         """Declare the bytes that may be written; all others are a failure when they are."""
         content = encode_regions(regions)
         path = self._file("regions")
