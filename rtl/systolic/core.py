@@ -108,6 +108,7 @@ def core(clk, port, tap, cfg):
     heads = [stream(256), stream(256), stream(280), stream(256)]
     load_tokens, array_tokens, post_tokens, store_tokens = [tokens_port() for _ in range(4)]
     load_idle, array_idle, post_idle, store_idle, all_idle, others_busy = [bit() for _ in range(6)]
+    waits_post, waits_store = bit(), bit()
     bases = Bases(port.program_base, port.input_base, port.output_base)
     loading = scratchpad_write(lanes)
     weight_sink, weight_source = stream(8 * lanes), stream(8 * lanes)
@@ -115,7 +116,7 @@ def core(clk, port, tap, cfg):
     parameter_index, parameter_data = word(6), word(8 * lanes)
     write_valid, write_address, write_data, write_strobes = bit(), word(24), word(8 * lanes), word(lanes)
     address_a, data_a, address_b, data_b = word(24), word(8 * lanes), word(24), word(8 * lanes)
-    post_reads, post_read_address, store_reads, store_address = bit(), word(24), bit(), word(24)
+    post_reads, post_read_address, store_address = bit(), word(24), word(24)
     drain_index, drained = word((cfg.accumulators - 1).bit_length()), word(32 * cfg.columns)
     tap_valid, tapped, tapped_bytes = bit(), trail(), word(8 * cfg.columns)
     result_valid, written, result_bytes, layer_end, ended = bit(), trail(), word(8 * cfg.columns), bit(), bit()
@@ -123,13 +124,14 @@ def core(clk, port, tap, cfg):
     dispatcher = dispatch(clk, rst, port.instruction, port.instruction_index, port.halt, all_idle, *sinks,
                           port.image_done, port.error_valid, port.error_code, port.error_index, cfg)
     queues = [small_fifo(clk, rst, sinks[unit], heads[unit], QUEUE) for unit in range(4)]
-    token_counters = tokens(clk, rst, load_tokens, array_tokens, post_tokens, store_tokens)
+    token_counters = tokens(clk, rst, load_tokens, array_tokens, post_tokens, store_tokens,
+                            waits_post, waits_store)
     load_unit = load(clk, rst, heads[0], load_tokens, port.halt, bases, port.load_command, port.load_data, loading,
                      weight_sink, enables, parameter_index, parameter_data, load_idle)
     weight_fifo = fifo(clk, rst, weight_sink, weight_source, cfg.weight_beats)
     memory = scratchpad(clk, rst, write_valid, write_address, write_data, write_strobes,
                         address_a, data_a, address_b, data_b, cfg.scratchpad_bytes)
-    array_unit = matmul(clk, rst, heads[1], array_tokens, port.halt, others_busy, weight_source, address_a, data_a,
+    array_unit = matmul(clk, rst, heads[1], array_tokens, port.halt, waits_post, waits_store, others_busy, weight_source, address_a, data_a,
                         drain_index, drained, port.activity, port.macs, port.macs_skipped, array_idle,
                         cfg.rows, cfg.columns, cfg.accumulators)
     post_unit = post(clk, rst, heads[2], post_tokens, port.halt,
@@ -137,7 +139,7 @@ def core(clk, port, tap, cfg):
                      post_reads, post_read_address, data_b, tap_valid, tapped, tapped_bytes, result_valid, written,
                      result_bytes, layer_end, post_idle, cfg.columns, cfg.parameter_sets)
     store_unit = store(clk, rst, heads[3], store_tokens, port.halt, bases, port.store_command, port.store_data,
-                       port.store_done, post_reads, store_reads, store_address, data_b, store_idle)
+                       port.store_done, post_reads, store_address, data_b, store_idle)
     write_port = share_scratchpad(result_valid, written.address, written.lanes, result_bytes, loading,
                                   write_valid, write_address, write_data, write_strobes)
     read_port = share_reads(post_reads, post_read_address, store_address, address_b)

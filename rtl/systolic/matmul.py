@@ -8,14 +8,13 @@ from rtl.systolic.accumulator import accumulator
 from rtl.systolic.array import FLOW_BITS, array, sum_bits
 from rtl.systolic.decode import fields
 from rtl.systolic.feeder import FEEDER_LATENCY, READ_LATENCY, feeder
-from rtl.systolic.isa import Opcode, Unit
+from rtl.systolic.isa import Opcode
 from rtl.systolic.pixel import pixel
 from rtl.systolic.post import flag_line
 from rtl.systolic.sequencer import sequencer
 from rtl.systolic.skew import long_delay
 from rtl.systolic.weights import weight_loader
 
-LOAD, POST, STORE = int(Unit.LOAD), int(Unit.POST), int(Unit.STORE)
 COMPUTE, READ_STALL, WRITE_STALL, DEPENDENCY_STALL = range(4)
 
 
@@ -43,7 +42,7 @@ def issue(queue, tokens, halt, loaded, busy, last, start, used):
 
 
 @block
-def report(queue, tokens, busy, others_busy, activity):
+def report(queue, busy, waits_post, waits_store, others_busy, activity):
     """What the array does: computes, or waits for memory, for results to leave, or for another unit."""
 
     @always_comb
@@ -54,9 +53,9 @@ def report(queue, tokens, busy, others_busy, activity):
         elif not queue.valid:
             if others_busy:
                 activity.next = WRITE_STALL
-        elif tokens.missing[STORE]:
+        elif waits_store:
             activity.next = WRITE_STALL
-        elif tokens.missing[POST]:
+        elif waits_post:
             activity.next = DEPENDENCY_STALL
 
     return choose
@@ -164,7 +163,7 @@ def finish(clk, rst, where, give, in_flight, cycles):
 
 
 @block
-def matmul(clk, rst, queue, tokens, halt, others_busy, weight_beats, read_address, map_data, drain_index, drained,
+def matmul(clk, rst, queue, tokens, halt, waits_post, waits_store, others_busy, weight_beats, read_address, map_data, drain_index, drained,
            activity, executed, left_out, idle, rows, columns, depth):
     """MATMUL, one pixel a cycle; a new weight tile every max(pixels x passes, rows) cycles.
 
@@ -193,7 +192,7 @@ def matmul(clk, rst, queue, tokens, halt, others_busy, weight_beats, read_addres
     ]
     counting = count_products(clk, rst, queue.data, start, where, low, high, executed, left_out)
     finishing = finish(clk, rst, where, tokens.give, in_flight, FEEDER_LATENCY + rows + columns + 4)
-    reporting = report(queue, tokens, where.valid, others_busy, activity)
+    reporting = report(queue, where.valid, waits_post, waits_store, others_busy, activity)
     drained_bus = ConcatSignal(*reversed(lanes))
     unused(controls[columns], "the last column has no neighbour")
 

@@ -74,14 +74,14 @@ def fetch_words(clk, rst, start, first_word, last_word, blocked, popped, read, w
 
 
 @block
-def store(clk, rst, queue, tokens, halt, bases, command, out, done, blocked, read, read_address, map_data, idle):
+def store(clk, rst, queue, tokens, halt, bases, command, out, done, blocked, read_address, map_data, idle):
     """STORE, one at a time: tokens when its last response has come. The scratchpad port is shared: `blocked` has it."""
     given = fields(queue.data, Opcode.STORE)
     mask, signal, layer = given["wait"], given["signal"], given["layer"]
     length, place = given["length"], given["address"]
     low = (len(out.data) // 8 - 1).bit_length()
     first_word, last_word, word_index = word(24 - low), word(24 - low), word(24 - low)
-    allowed, start, busy, popped, arrived = bit(), bit(), bit(), bit(), bit()
+    allowed, start, busy, read, popped, arrived = bit(), bit(), bit(), bit(), bit(), bit()
     kept_signal = word(4)
     sink = stream(len(out.data))
     target = locate_memory(given["base"], given["offset"], bases, command.address)

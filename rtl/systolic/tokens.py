@@ -8,6 +8,7 @@ from rtl.lib.stream import bit, word
 from rtl.systolic.isa import Unit
 
 UNITS = len(Unit)
+ARRAY, POST, STORE = int(Unit.ARRAY), int(Unit.POST), int(Unit.STORE)
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,6 @@ class Tokens:
     """One unit's side: `wanted` units' tokens are there when `granted`; `take` takes them; `give` sends some."""
 
     wanted: object
-    missing: object
     granted: object
     take: object
     give: object
@@ -23,7 +23,7 @@ class Tokens:
 
 def tokens_port():
     """A Tokens of fresh Signals."""
-    return Tokens(word(UNITS), word(UNITS), bit(), bit(), word(UNITS))
+    return Tokens(word(UNITS), bit(), bit(), word(UNITS))
 
 
 @block
@@ -57,14 +57,22 @@ def grant(missing_0, missing_1, missing_2, port):
 
 
 @block
-def tokens(clk, rst, load, array, post, store):
-    """A counter for each ordered pair of different units. What is given can be taken in the next cycle."""
-    ports = {Unit.LOAD: load, Unit.ARRAY: array, Unit.POST: post, Unit.STORE: store}
-    counters, grants = [], []
-    for taker, port in ports.items():
-        missing = {giver: bit() for giver in Unit if giver != taker}
-        for giver, none_left in missing.items():
-            counters.append(counter(clk, rst, ports[giver].give(int(taker)), port.take, port.wanted(int(giver)),
-                                    none_left))
-        grants.append(grant(*missing.values(), port))
+def tokens(clk, rst, load, array, post, store, array_waits_post, array_waits_store):
+    """A counter for each ordered pair of different units. What is given can be taken in the next cycle.
+
+    array_waits_*: the array wants a token of that unit, and there is none.
+    """
+    ports = [load, array, post, store]
+    lacking = [[bit() for _ in ports] for _ in ports]  # [taker][giver]
+    lacking[ARRAY][POST], lacking[ARRAY][STORE] = array_waits_post, array_waits_store
+    pairs = [(giver, taker) for giver in range(UNITS) for taker in range(UNITS) if giver != taker]
+    counters = [
+        counter(clk, rst, ports[giver].give(taker), ports[taker].take, ports[taker].wanted(giver),
+                lacking[taker][giver])
+        for giver, taker in pairs
+    ]
+    grants = [
+        grant(*[lacking[taker][giver] for giver in range(UNITS) if giver != taker], ports[taker])
+        for taker in range(UNITS)
+    ]
     return counters, grants
