@@ -217,8 +217,7 @@ class ModuleBuilder:
         for position, item in enumerate(self.result.body):
             if isinstance(item, _Instantiator):
                 label = self.namespace.unique(item.name)
-                with pruned():
-                    tree = _analyzeGens([item], {id(item): label})[0]
+                tree = self._analysed(item, label)
                 tree.name = label
                 tree.instantiator = item
                 annotate(tree)
@@ -227,6 +226,16 @@ class ModuleBuilder:
                 self._check_events(tree)
                 self.result.sources.add(tree.sourcefile)
                 self.result.body[position] = tree
+
+    def _analysed(self, process: _Instantiator, label: str) -> Any:
+        """The process after MyHDL's analysis, whose failures are told with their place."""
+        try:
+            with pruned():
+                return _analyzeGens([process], {id(process): label})[0]
+        except (AssertionError, AttributeError, KeyError, TypeError) as error:
+            code = process.funcobj.__code__
+            place = f"{relative_path(code.co_filename)}:{code.co_firstlineno}: {process.name}"
+            raise ConvertError(f"{place}: MyHDL cannot analyse this process: {error!r}") from error
 
     def _check_events(self, tree: Any) -> None:
         """`always @*` without anything to wait for would leave its outputs unknown for ever."""

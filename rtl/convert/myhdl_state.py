@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 import myhdl._extractHierarchy
 import myhdl.conversion._misc
+from myhdl import EnumItemType
 from myhdl.conversion._analyze import _AnalyzeVisitor
 
 
@@ -18,7 +19,19 @@ def _analyse_conditional(visitor: _AnalyzeVisitor, node: ast.IfExp) -> None:
     node.obj = bool() if truth else -1
 
 
+def _analyse_comparison(visitor: _AnalyzeVisitor, node: ast.Compare) -> None:
+    """As MyHDL's, which fails on `v == 0` where v is a variable passed to a function."""
+    node.obj = bool()
+    for side in (node.left, *node.comparators):
+        visitor.visit(side)
+    value = node.comparators[0].obj
+    value = int(value) if isinstance(value, bool) else value
+    if isinstance(node.ops[0], ast.Eq) and isinstance(node.left, ast.Name) and isinstance(value, (EnumItemType, int)):
+        node.case = (node.left, value)
+
+
 _AnalyzeVisitor.visit_IfExp = _analyse_conditional
+_AnalyzeVisitor.visit_Compare = _analyse_comparison
 
 
 @contextmanager

@@ -123,6 +123,11 @@ class Generator:
     def _conditional(self, depth: int) -> str:
         return f"({self.expression(depth - 1)} if {self.condition(depth - 1)} else {self.expression(depth - 1)})"
 
+    def body(self, depth: int) -> str:
+        """Statements that assign y."""
+        first, second = (self.expression(self.rng.randint(1, depth)) for _ in range(2))
+        return body_of(first, second, self.condition(1), self.rng)
+
     def condition(self, depth: int) -> str:
         """A boolean expression."""
         choice = self.rng.random()
@@ -136,39 +141,72 @@ class Generator:
         return f"({side()} {operator} {side()})"
 
 
+HEAD = """from myhdl import Signal, always_comb, block, concat, intbv, modbv
+
+TABLE = (5, -3, 0, 2**33, -2**33, 7, 8, 9, 1, 2, 3, 4, -1, -2, 15, 16)
+
+
+def larger(x, y):
+    if x > y:
+        return x + 0
+    return y + 0
+
+
+def signum(x):
+    if x < 0:
+        return -1
+    elif x == 0:
+        return 0
+    return 1
+
+"""
 TEMPLATE = """
 @block
 def expression_{number}({ports}, y):
-    @{decorator}
+    @always_comb
     def compute():
 {body}
     return compute
 """
 
 
-def body_of(expression: str, rng: random.Random) -> str:
-    """The expression as a plain assignment, through a variable, or in the arms of an if."""
-    form = rng.randrange(4)
-    lines = {
-        1: [f"if {expression.count('a') % 2} == 1:", f"    y.next = {expression}", "else:", f"    y.next = {expression}"],
-    }.get(form, [f"y.next = {expression}"])
-    return "\n".join(f"        {line}" for line in lines)
+_WIDE = "intbv(0, min=-2**90, max=2**90)"
+
+
+def body_of(expression: str, other: str, condition: str, rng: random.Random) -> str:
+    """Statements around one or two expressions: assignment, branches, variables, loops, augmented assignment."""
+    forms: tuple[list[str], ...] = (
+        [f"y.next = {expression}"],
+        [f"if {condition}:", f"    y.next = {expression}", "else:", f"    y.next = {other}"],
+        [f"if a == 3:", f"    y.next = {expression}", "elif a == 0:", f"    y.next = {other}", "else:",
+         "    y.next = s"],
+        [f"if s == -3:", f"    y.next = {expression}", "elif s == 7:", f"    y.next = {other}", "elif s == -8:",
+         "    y.next = 5", "else:", "    y.next = a"],
+        [f"v = {_WIDE}", f"v[:] = {expression}", f"y.next = v + ({other})"],
+        [f"v = {_WIDE}", "for i in range(4):", "    if b[i]:", f"        v[:] = v + ({expression})", "        continue",
+         "    if c[i + 2]:", "        break", f"    v[:] = v - i", "y.next = v"],
+        [f"v = {_WIDE}", f"v[:] = {expression}", f"v {rng.choice('+-*|&^')}= {other}", "v >>= 3", "y.next = v"],
+        [f"v = {_WIDE}", "for i in range(2):", f"    v[:] = v + (b[i * 4 + 4:i * 4] ^ ({expression}))", "y.next = v"],
+        [f"w = {expression}", "y.next = w"],
+        [f"w = {condition}", f"if w and not f:", f"    y.next = {expression}", "else:", f"    y.next = {other}"],
+        ["if g:", "    y.next = TABLE[a]", "else:", f"    y.next = {expression}"],
+        [f"y.next = larger(a, b) + ({expression})"],
+        [f"v = {_WIDE}", f"v[:] = {expression}", "y.next = signum(v) * p"],
+    )
+    return "\n".join(f"        {line}" for line in rng.choice((forms[0], *forms)))
 
 
 def ports_of(expression: str) -> list[str]:
     """Inputs that an expression reads."""
     found = set(re.findall(r"\b[a-z]\b", expression))
-    return [name for name in INPUTS if name in found] or ["a"]
+    return [name for name in INPUTS if name in found]
 
 
-def write_source(path: Path, expressions: list[str], rng: random.Random) -> ModuleType:
-    """A Python module with one block for each expression, imported."""
-    text = "from myhdl import Signal, always_comb, block, concat, intbv, modbv\n"
-    for number, expression in enumerate(expressions):
-        ports = ports_of(expression)
-        text += TEMPLATE.format(number=number, ports=", ".join(ports), decorator="always_comb",
-                                body=body_of(expression, rng))
-    path.write_text(text)
+def write_source(path: Path, bodies: list[str]) -> ModuleType:
+    """A Python module with one block for each body, imported."""
+    blocks = (TEMPLATE.format(number=number, ports=", ".join(ports_of(body)), body=body)
+              for number, body in enumerate(bodies))
+    path.write_text(HEAD + "".join(blocks))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -253,8 +291,8 @@ def run(seed: int, count: int, folder: Path, depth: int = 3) -> Outcome:
     """Generate, convert, simulate and compare; `folder` keeps the sources."""
     rng = random.Random(seed)
     generator = Generator(rng)
-    expressions = [generator.expression(rng.randint(1, depth)) for _ in range(count)]
-    module = write_source(folder / f"fuzz_{seed}.py", expressions, rng)
+    expressions = [generator.body(depth) for _ in range(count)]
+    module = write_source(folder / f"fuzz_{seed}.py", expressions)
     stimuli = vectors(rng, 40)
     outcome = Outcome()
     tops, expected = [], {}
@@ -301,7 +339,7 @@ def _compare(tops, expected, expressions, stimuli, folder: Path, outcome: Outcom
     for column, (number, _, kind) in enumerate(tops):
         for row, value in enumerate(expected[number]):
             if rows[row][column] != str(value):
-                outcome.wrong.append(f"expression_{number}: y [{kind}] = {expressions[number]} with {stimuli[row]}: "
+                outcome.wrong.append(f"expression_{number}: y [{kind}] of\n{expressions[number]}\n with {stimuli[row]}: "
                                      f"Python {value}, Icarus {rows[row][column]}")
                 break
 
