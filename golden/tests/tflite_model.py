@@ -29,18 +29,23 @@ ACTIVATIONS = {
 
 def run_reference(graph: Graph, inputs: dict[str, Array]) -> dict[str, Array]:
     """Every node's output by tensor name, computed by TFLite's reference kernels on one image."""
-    tensors = run_file(tflite_file(graph), inputs)
+    tensors = tensors_by_name(reference_interpreter(tflite_file(graph)), inputs)
     return {node.output: tensors[node.output] for node in graph.nodes}
 
 
-def run_file(content: bytes, inputs: dict[str, Array]) -> dict[str, Array]:
-    """Every tensor of a TFLite file by name, computed by TFLite's reference kernels on one image."""
+def reference_interpreter(content: bytes) -> Interpreter:
+    """TFLite's reference kernels on a file's content; every tensor stays readable."""
     interpreter = Interpreter(
         model_content=content,
         experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
         experimental_preserve_all_tensors=True,
     )
     interpreter.allocate_tensors()
+    return interpreter
+
+
+def tensors_by_name(interpreter: Interpreter, inputs: dict[str, Array]) -> dict[str, Array]:
+    """Every tensor after running on inputs of one image."""
     indices = {detail["name"]: detail["index"] for detail in interpreter.get_tensor_details()}
     for name, values in inputs.items():
         interpreter.set_tensor(indices[name], values)
