@@ -65,7 +65,7 @@ class Test:
 
 @dataclass(frozen=True)
 class Report:
-    """A check over all results: called as a job's function is, with the run's folder as option `regression`."""
+    """A check over all results: called as a job is, with the run's folder as option `regression`."""
 
     name: str
     function: str
