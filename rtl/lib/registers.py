@@ -10,6 +10,7 @@ from enum import IntEnum, IntFlag
 
 IDENTIFIER = 0x41535359  # "ASSY"
 VERSION = 1
+PROGRAM_LAYER = 0xFFF  # the layer tag of header and instruction reads
 
 
 class Access(IntEnum):
