@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Self
 
 _LONGEST_NAME = 160
+_LONGEST_RULE = 400
 
 
-def _printable(text: str) -> str:
+def _printable(text: str, longest: int = _LONGEST_NAME) -> str:
     """One line, whatever a hostile file has put in its names."""
-    line = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return line if len(line) <= _LONGEST_NAME else line[: _LONGEST_NAME - 3] + "..."
+    line = "".join(letter if letter.isprintable() else "?" for letter in text[: longest + 1])
+    return line if len(line) <= longest else line[: longest - 3] + "..."
 
 
 class AssayError(Exception):
@@ -26,7 +27,8 @@ class AssayError(Exception):
         self.operator = operator
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (_printable(self.file), self._place(), self.rule) if part)
+        rule = _printable(self.rule, _LONGEST_RULE)
+        return ": ".join(part for part in (_printable(self.file, _LONGEST_RULE), self._place(), rule) if part)
 
     def _place(self) -> str:
         name = f"node '{_printable(self.node)}'" if self.node else ""

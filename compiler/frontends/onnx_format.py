@@ -29,6 +29,7 @@ DATA_TYPES = (
     TensorProto.INT64,
     TensorProto.BOOL,
 )
+ONNX_DOMAINS = ("", "ai.onnx")
 ALIASES = ("Identity", "Dropout")
 
 Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | Array
@@ -89,7 +90,7 @@ def decode(data: bytes) -> ModelRecord:
 
 
 def _opset(model: onnx.ModelProto) -> int:
-    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    versions = [entry.version for entry in model.opset_import if _text(entry.domain) in ONNX_DOMAINS]
     if len(versions) != 1:
         raise MalformedFile("must import the ONNX operator set once")
     if versions[0] not in OPSETS:
@@ -99,7 +100,7 @@ def _opset(model: onnx.ModelProto) -> int:
 
 def _records(model: onnx.ModelProto, opset: int) -> ModelRecord:
     graph = model.graph
-    constants = {tensor.name: _array(tensor) for tensor in graph.initializer}
+    constants = {_text(tensor.name): _array(tensor) for tensor in graph.initializer}
     aliases: dict[str, str] = {}
     nodes: list[NodeRecord] = []
     for node in _named(tuple(_node(proto) for proto in graph.node)):
@@ -110,9 +111,9 @@ def _records(model: onnx.ModelProto, opset: int) -> ModelRecord:
             aliases[_sole_output(node)] = _alias(node)
         else:
             nodes.append(node)
-    inputs = tuple(_input(value) for value in graph.input if value.name not in constants)
-    outputs = tuple(aliases.get(value.name, value.name) for value in graph.output)
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    inputs = tuple(_input(value) for value in graph.input if _text(value.name) not in constants)
+    outputs = tuple(aliases.get(name, name) for name in (_text(value.name) for value in graph.output))
+    metadata = {_text(entry.key): _text(entry.value) for entry in model.metadata_props}
     return ModelRecord(opset, inputs, outputs, tuple(nodes), constants, aliases, metadata)
 
 
@@ -130,12 +131,19 @@ def _named(nodes: tuple[NodeRecord, ...]) -> tuple[NodeRecord, ...]:
 
 
 def _node(proto: onnx.NodeProto) -> NodeRecord:
-    kind = proto.op_type if proto.domain in ("", "ai.onnx") else f"{proto.domain}.{proto.op_type}"
+    name, kind, domain = _text(proto.name), _text(proto.op_type), _text(proto.domain)
+    kind = kind if domain in ONNX_DOMAINS else f"{domain}.{kind}"
     try:
-        attributes = {attribute.name: _attribute(attribute) for attribute in proto.attribute}
+        attributes = {_text(attribute.name): _attribute(attribute) for attribute in proto.attribute}
     except AssayError as error:
-        raise type(error)(error.rule, node=proto.name, operator=kind) from None
-    return NodeRecord(proto.name, kind, tuple(proto.input), tuple(proto.output), attributes)
+        raise type(error)(error.rule, node=name, operator=kind) from None
+    inputs, outputs = (tuple(_text(item) for item in names) for names in (proto.input, proto.output))
+    return NodeRecord(name, kind, inputs, outputs, attributes)
+
+
+def _text(value: str | bytes) -> str:
+    """A string of the file; protobuf gives one that is not valid UTF-8 as bytes."""
+    return value if isinstance(value, str) else value.decode("utf-8", errors="replace")
 
 
 def _attribute(proto: AttributeProto) -> Attribute:
@@ -152,12 +160,12 @@ def _attribute(proto: AttributeProto) -> Attribute:
             return tuple(float(value) for value in proto.floats)
         case AttributeProto.TENSOR:
             return _array(proto.t)
-    raise UnsupportedOperator(f"attribute '{proto.name}' is of a type that is not supported")
+    raise UnsupportedOperator(f"attribute '{_text(proto.name)}' is of a type that is not supported")
 
 
 def _array(tensor: TensorProto) -> Array:
     """The values of a constant: every float type as float32, every integer as int64."""
-    name, shape = tensor.name, tuple(tensor.dims)
+    name, shape = _text(tensor.name), tuple(tensor.dims)
     if tensor.data_location == TensorProto.EXTERNAL:
         raise UnsupportedType(f"tensor '{name}' is stored in another file")
     if tensor.data_type not in DATA_TYPES:
@@ -203,7 +211,7 @@ def _sole_output(node: NodeRecord) -> str:
 def _input(value: onnx.ValueInfoProto) -> InputRecord:
     tensor: Any = value.type.tensor_type
     shape = tuple(int(size.dim_value) if size.HasField("dim_value") else None for size in tensor.shape.dim)
-    return InputRecord(value.name, tensor.elem_type, shape)
+    return InputRecord(_text(value.name), tensor.elem_type, shape)
 
 
 def _live(model: ModelRecord) -> ModelRecord:
