@@ -12,11 +12,13 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from myhdl import SignalType, ToVerilogError, concat, intbv
+from myhdl import SignalType, concat, intbv
 from myhdl._extractHierarchy import _isMem
 from myhdl.conversion._analyze import _Rom
 from myhdl.conversion._toVerilog import opmap
 
+from rtl.convert.errors import TrapError
+from rtl.convert.lines import relative_path
 from rtl.convert.literals import literal
 
 INTEGER_BITS = 32
@@ -137,7 +139,8 @@ class Expressions:
         return Signedness(self.tree)(node)
 
     def refuse(self, node: ast.AST, trap: str, text: str) -> None:
-        raise ToVerilogError(f"{trap}: {text}", info=f"line {self.tree.lineoffset + node.lineno}: ")
+        line = self.tree.lineoffset + node.lineno
+        raise TrapError(f"{relative_path(self.tree.sourcefile)}:{line}: {trap}: {text}")
 
     def alone(self, node: ast.AST) -> None:
         """Write an expression whose width and sign do not depend on what stands around it."""
@@ -377,6 +380,11 @@ class Expressions:
         if self.bits(node) > INTEGER_BITS:
             self.refuse(node, "trap 22", "a variable without bounds has 32 bits: declare it "
                                          "v = intbv(0, min=a, max=b) and assign v[:]")
+
+    def visit_Return(self, node: ast.Return) -> None:
+        if node.value is not None and type(getattr(self.tree, "returnObj", None)) is int:
+            self._check_integer(node.value)
+        super().visit_Return(node)
 
     def visit_For(self, node: ast.For) -> None:
         bounds = [constant(self.tree, argument) or 0 for argument in node.iter.args]

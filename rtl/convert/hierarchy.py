@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -10,13 +11,13 @@ from myhdl import ConversionError, ToVerilogWarning
 from myhdl._block import _Block
 
 from rtl.convert.elaborate import Child, intercepted, top_call
-from rtl.convert.errors import ConvertError
+from rtl.convert.errors import ConvertError, TrapError
 from rtl.convert.lines import definition_line, relative_path
 from rtl.convert.module import Module, ModuleBuilder, Port, port_of
 from rtl.convert.result import Conversion, write
 from rtl.convert.myhdl_state import fresh_state
 from rtl.convert.naming import Namespace
-from rtl.convert.ports import describe
+from rtl.convert.ports import describe, needs_dissolving
 from rtl.convert.writer import write_module
 
 
@@ -30,6 +31,8 @@ class Hierarchy:
 
     def convert_top(self, child: Child, name: str) -> Module:
         """Convert the design below one call; its top module is called `name`."""
+        _check_interpreter(sys.version_info[:2])
+        _check_top_ports(child)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("error", ToVerilogWarning)
@@ -79,6 +82,18 @@ def describe_call(child: Child) -> str:
 def _place(child: Child) -> str:
     function = child.function
     return f"{relative_path(function.__code__.co_filename)}:{definition_line(function)}: {function.__name__}"
+
+
+def _check_interpreter(version: tuple[int, int]) -> None:
+    if version >= (3, 14):
+        raise ConvertError("trap 14: MyHDL 0.11.52 needs ast.Str, which Python 3.14 removed: use 3.11 to 3.13")
+
+
+def _check_top_ports(child: Child) -> None:
+    lists = [name for name, value in child.arguments.arguments.items() if needs_dissolving(value)]
+    if lists:
+        raise TrapError(f"{_place(child)}: trap 9: {', '.join(lists)}: a list cannot be a port of the top; "
+                        "pack it into a wide bus")
 
 
 def _check_ports(child: Child, ports: tuple[Port, ...]) -> None:

@@ -199,7 +199,7 @@ def body_of(expression: str, other: str, condition: str, rng: random.Random) -> 
 def ports_of(expression: str) -> list[str]:
     """Inputs that an expression reads."""
     found = set(re.findall(r"\b[a-z]\b", expression))
-    return [name for name in INPUTS if name in found]
+    return [name for name in INPUTS if name in found] or ["a"]
 
 
 def write_source(path: Path, bodies: list[str]) -> ModuleType:
