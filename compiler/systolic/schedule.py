@@ -12,8 +12,11 @@ from dataclasses import dataclass, replace
 
 from compiler.systolic.emission import Group, LayerSteps, load_parameters, load_weights
 from compiler.systolic.steps import Resources, Step
+from compiler.systolic.tokens import MOST_TOKENS
 from rtl.systolic.config import Config
 
+# A token is on its way for each set at most, and one more for a map: so a counter of 7 cannot overflow.
+SETS_IN_USE = MOST_TOKENS - 1
 POSTS_AT_ONCE = 3
 PARAMETERS_AHEAD = 4
 CHUNK_BYTES = 1024
@@ -48,7 +51,7 @@ class Load:
 def schedule(inputs: Sequence[Step], layers: Sequence[LayerSteps], config: Config) -> list[Step]:
     """All steps but END in program order. inputs: loads of the input maps."""
     groups = [group for layer in layers for group in layer.groups]
-    slots = parameter_slots(groups, config.parameter_sets)
+    slots = parameter_slots(groups, min(config.parameter_sets, SETS_IN_USE))
     ordered = [_with_set(item, slots, config) for item in _compute_order(layers)]
     loads = list(_loads(ordered, groups, slots, config))
     return [*inputs, *_Interleaving(ordered, loads, slots, config).steps()]
@@ -56,7 +59,7 @@ def schedule(inputs: Sequence[Step], layers: Sequence[LayerSteps], config: Confi
 
 def parameter_slots(groups: Sequence[Group], count: int) -> list[Slot | None]:
     """A parameter set for every group: the one that holds its parameters already, or the least recently used."""
-    holds: dict[int, tuple[int | None, int]] = {index: (None, -1) for index in range(count)}
+    holds: dict[int, tuple[int | None, int]] = dict.fromkeys(range(count), (None, -1))
     slots: list[Slot | None] = []
     for number, group in enumerate(groups):
         if group.parameters is None:
