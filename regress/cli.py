@@ -1,12 +1,115 @@
-"""The `assay` command."""
+"""The `assay` command: list, compile, disasm, run, regress.
+
+Exit codes: 0 all is well, 1 the design is wrong, 2 the input is, 3 the machine is.
+"""
 
 from __future__ import annotations
 
-import typer
+import sys
+from pathlib import Path
+from typing import Annotated
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from regress.endings import guarded
+from regress.plan import MASTER_SEED
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+console = Console()
+
+Variant = Annotated[str, typer.Argument(help="An accelerator: `assay list` names them.")]
+Network = Annotated[str, typer.Argument(help="A network's name, or a .tflite or .onnx file.")]
+Config = Annotated[str, typer.Option(help="A size of the accelerator.")]
+Bits = Annotated[int, typer.Option(help="Bits that a float .onnx file is quantised to: 8 or 4.")]
+Calibration = Annotated[
+    str, typer.Option(help="Images or .npy file that a float .onnx file is calibrated on; default: random.")
+]
+Seed = Annotated[int, typer.Option(help="Seed of stimulus, stalls and start values.")]
+
+
+@app.command("list")
+def list_command() -> None:
+    """Name accelerators with their configurations, networks, and the tests of each suite."""
+    from regress.listing import listing
+
+    console.print(listing(), soft_wrap=True, highlight=False)
+
+
+@app.command()
+def compile(
+    variant: Variant,
+    network: Network,
+    config: Config = "small",
+    bits: Bits = 8,
+    calibration: Calibration = "",
+    output: Annotated[str, typer.Option("--output", "-o", help="The program file.")] = "",
+) -> None:
+    """Compile a network into a program file."""
+    from regress.network import compile_program
+
+    file = Path(output or f"{Path(network).stem}.{variant}.{config}.program")
+    program = compile_program(variant, network, config, bits, calibration)
+    program.save(file)
+    sizes = (
+        f"{len(program.layers)} layers, {program.instructions} instructions, {file.stat().st_size:,} bytes"
+    )
+    console.print(f"{escape(str(file))}: {sizes}", highlight=False)
+
+
+@app.command()
+def disasm(program: Annotated[str, typer.Argument(help="A program file.")]) -> None:
+    """Print the instructions of a program file."""
+    from regress.network import disassemble
+
+    print(disassemble(Path(program)))
+
+
+@app.command()
+def run(
+    variant: Variant,
+    network: Network,
+    config: Config = "small",
+    sim: Annotated[str, typer.Option(help="verilator or icarus.")] = "verilator",
+    layers: Annotated[str, typer.Option(help="Only layers a up to, not including, b: a:b.")] = "",
+    images: Annotated[int, typer.Option(min=1, help="Number of images.")] = 1,
+    input: Annotated[str, typer.Option(help="An image or .npy file, or a folder of them.")] = "",
+    seed: Seed = MASTER_SEED,
+    json: Annotated[str, typer.Option(help="Write the result to this file.")] = "",
+    bits: Bits = 8,
+    calibration: Calibration = "",
+    waves: Annotated[bool, typer.Option(help="Record waves (FST).")] = False,
+) -> None:
+    """Run a network through an accelerator's RTL and compare every layer with the golden model."""
+    from regress.network import Order, run_order, show, write_json
+
+    order = Order(variant, network, config, sim, layers, images, input, seed, bits, calibration, waves)
+    result = run_order(order)
+    show(result, console)
+    if json:
+        write_json(result, Path(json))
+    raise typer.Exit(0 if result["verdict"] == "pass" else 1)
+
+
+@app.command()
+def regress(
+    suite: Annotated[str, typer.Option(help="smoke, ci or nightly.")] = "ci",
+    test: Annotated[str, typer.Option(help="Only jobs whose name fits this glob, or holds it.")] = "",
+    seed: Annotated[int, typer.Option(help="The master seed.")] = MASTER_SEED,
+    jobs: Annotated[int, typer.Option(help="Processes at a time; default: one a core.")] = 0,
+    waves: Annotated[bool, typer.Option(help="Record waves (FST).")] = False,
+    list_only: Annotated[bool, typer.Option("--list", help="Only name the tests.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only show every job with its seed.")] = False,
+) -> None:
+    """Run a suite of the regression."""
+    from regress.plan import Selection
+    from regress.regression import regress_suite
+
+    selection = Selection(suite, test, seed, waves)
+    raise typer.Exit(regress_suite(selection, jobs, console, list_only, dry_run))
 
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    sys.exit(guarded(app))

@@ -1,4 +1,4 @@
-"""The process of one job: `python -m regress.execute FOLDER` reads job.json there and leaves result.json.
+"""The process of one job: `python -m regress.execute FOLDER` reads run.json there and leaves result.json.
 
 A job's function is called as
 
@@ -25,7 +25,7 @@ from regress.simulators import BuildError
 from rtl.convert.errors import ConvertError
 
 RESULT = "result.json"
-JOB = "job.json"
+JOB = "run.json"
 
 
 def main() -> None:

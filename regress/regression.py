@@ -13,13 +13,14 @@ from typing import Any
 from rich.console import Console
 
 from regress.job import Job, Result, Verdict, exit_code
+from regress.listing import job_lines, selected
 from regress.plan import REPORT, Selection, plan_jobs, report_jobs
 from regress.report.junit import write_junit
 from regress.report.results import write_results
 from regress.report.show import progress_bar, summary
 from regress.runner import Runner
 from regress.simulators.cache import ROOT
-from regress.testplan import Testplan
+from regress.testplan import Testplan, load_testplan
 
 JUNIT = "junit.xml"
 
@@ -83,3 +84,15 @@ def new_folder(suite: str) -> Path:
     link.symlink_to(folder.name)
     link.rename(base / "latest")
     return folder
+
+
+def regress_suite(
+    selection: Selection, workers: int, console: Console, list_only: bool, dry_run: bool
+) -> int:
+    """Run a selection, or only list its jobs; returns the exit code."""
+    jobs = selected(selection)
+    if list_only or dry_run:
+        console.print("\n".join(job_lines(jobs, dry_run)), soft_wrap=True, highlight=False)
+        return 0
+    workers = workers or os.cpu_count() or 1
+    return Regression(load_testplan(), selection, workers, new_folder(selection.suite), console).run()

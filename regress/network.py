@@ -1,0 +1,132 @@
+"""One network by hand: what `assay compile`, `assay disasm` and `assay run` do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from compiler.errors import UnknownName
+from compiler.networks import load
+from compiler.program import Program
+from regress.execute import plain
+from regress.simulators import SimulatorError, find
+from regress.simulators.cache import ROOT
+from tb.launch import run_network
+from tb.variants import compile_for, find_config
+
+SHOWN_FAILURES = 10
+
+
+@dataclass(frozen=True)
+class Order:
+    """What `assay run` was asked for."""
+
+    variant: str
+    network: str
+    config: str
+    simulator: str
+    layers: str
+    images: int
+    input: str
+    seed: int
+    bits: int
+    calibration: str
+    trace: bool
+
+    @property
+    def folder(self) -> Path:
+        """Where this run leaves its files."""
+        parts = (self.variant, Path(self.network).stem, self.config, self.simulator)
+        return ROOT / "build" / "run" / "-".join(parts)
+
+
+def compile_program(variant: str, network: str, config: str, bits: int, calibration: str) -> Program:
+    """The program of a network. Raises AssayError."""
+    sizes = find_config(variant, config)
+    return compile_for(variant, load(network, bits=bits, calibration=calibration or None).graph, sizes)
+
+
+def disassemble(file: Path) -> str:
+    """The listing of a program file, by the disassembler of its variant. Raises AssayError."""
+    program = Program.load(file)
+    text: str = import_module(f"compiler.{program.variant}.assembly").disassemble(program)
+    return text
+
+
+def run_order(order: Order) -> dict[str, Any]:
+    """The result of a run. Raises AssayError, BuildError and SimulatorError."""
+    if order.simulator not in ("verilator", "icarus"):
+        raise UnknownName(f"simulator is {order.simulator!r}, must be verilator or icarus")
+    usable, reason = find(order.simulator).available()
+    if not usable:
+        raise SimulatorError(f"{order.simulator} cannot be used: {reason}")
+    return run_network(
+        order.variant,
+        order.network,
+        order.config,
+        order.simulator,
+        order.layers,
+        order.images,
+        order.input or None,
+        order.seed,
+        order.folder,
+        trace=order.trace,
+        bits=order.bits,
+        calibration=order.calibration or None,
+    )
+
+
+def write_json(result: Mapping[str, Any], file: Path) -> None:
+    """Write a result."""
+    file.write_text(json.dumps(result, indent=1, default=plain) + "\n")
+
+
+def show(result: Mapping[str, Any], console: Console) -> None:
+    """A table of the layers, the first failures, and the line that matters."""
+    console.print(layer_table(result))
+    for failure in result["failures"][:SHOWN_FAILURES]:
+        console.print(failure, style="red", markup=False, highlight=False, soft_wrap=True)
+    if result.get("trace"):
+        console.print(f"waves: {result['trace']}", markup=False, highlight=False, soft_wrap=True)
+    console.print(last_line(result), style="green" if result["verdict"] == "pass" else "red", highlight=False)
+
+
+def last_line(result: Mapping[str, Any]) -> str:
+    """Verdict, speed and, where labels are known, accuracy."""
+    speed = f"{result['cycles']:,} cycles, {result['fps']:.1f} images/s, {result['gops']:.2f} GOPS"
+    return ", ".join([f"{result['verdict']}: {speed}", *accuracy(result)])
+
+
+def accuracy(result: Mapping[str, Any]) -> Iterator[str]:
+    """Share of right answers of RTL and golden, where there are labels."""
+    found = result.get("accuracy")
+    if found:
+        rtl = "unknown" if found["rtl"] is None else f"{found['rtl']:.1%}"
+        yield f"accuracy on {found['images']} images: RTL {rtl}, golden {found['golden']:.1%}"
+
+
+def layer_table(result: Mapping[str, Any]) -> Table:
+    """Cycles, stalls, bytes and MACs of every layer, and whether it equals golden."""
+    table = Table("layer", "equal", title=f"{result['network']} on {result['variant']} {result['config']}")
+    for column in ("cycles", "compute", "stalled", "read B", "written B", "MACs", "skipped"):
+        table.add_column(column, justify="right")
+    for layer in result["layers"]:
+        table.add_row(*layer_row(layer))
+    return table
+
+
+def layer_row(layer: Mapping[str, Any]) -> Iterator[str]:
+    """The figures of one layer."""
+    yield layer["name"]
+    yield "yes" if layer["equal"] else "NO"
+    numbers = (layer["cycles"], layer["compute_cycles"], sum(layer["stalls"].values()))
+    traffic = (layer["bytes_read"], layer["bytes_written"], layer["macs"], layer["macs_skipped"])
+    for number in (*numbers, *traffic):
+        yield f"{number:,}"
