@@ -10,6 +10,8 @@ from typing import Any
 
 from tb.settings import ControlTiming, MemorySettings, Reorder, Stalls
 
+JOB = "simulation.json"
+
 
 class Action(StrEnum):
     """What is done with a request beside running it."""

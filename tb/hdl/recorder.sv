@@ -14,7 +14,7 @@ module recorder #(
     parameter integer EVENT_LANES = 1,
     parameter integer TAPS = 2,
     parameter integer TAP_BYTES = 16,
-    parameter integer REGIONS = 64
+    parameter integer REGIONS = 4096
 ) (
     input wire clk,
     input wire rst,

@@ -36,7 +36,7 @@ class MemoryAgent(uvm_agent):
     def __init__(self, name: str, parent: Any, control: Any, memory_bytes: int, folder: Path) -> None:
         super().__init__(name, parent)
         self._control, self._bytes, self._folder = control, memory_bytes, folder
-        self._files = 0
+        self._files = self._told_before = 0
         self._writes = RecordReader(folder / "writes.bin", write_type(memory_bytes))
 
     async def apply(self, settings: MemorySettings, seed: int) -> None:
@@ -90,6 +90,12 @@ class MemoryAgent(uvm_agent):
         """Bytes read and bytes written so far, by layer tag."""
         await self._command(Command.TRAFFIC, 0, 0)
         return read_traffic(self._folder / "traffic.bin")
+
+    def new_failures(self) -> list[str]:
+        """What the checkers have found since the last call."""
+        found = self.failures()
+        new, self._told_before = found[self._told_before :], len(found)
+        return new
 
     def failures(self) -> list[str]:
         """What the protocol and region checkers have found."""

@@ -1,0 +1,78 @@
+"""How each action of a job disturbs an accelerator, and which error must come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from compiler.program import Program
+from rtl.lib.registers import Error
+from tb.job import Action, Request
+from tb.settings import MemorySettings
+from tb.variants import bad_operand
+
+HASH_BYTES = slice(4, 8)
+OFFSET_BYTES = slice(20, 24)
+INSTRUCTION_BYTES = 32
+SILENT_LATENCY = 8000
+SHORT_WATCHDOG = 1000
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """image: the device image to load in the program's place; memory: the settings to run with; error: what must
+    come of it (NONE: the soft reset comes from the host); index: the instruction that must be named, None for any;
+    watchdog: cycles, None for the job's."""
+
+    error: Error
+    image: Callable[[Program], bytes] = lambda program: program.image
+    memory: Callable[[MemorySettings], MemorySettings] = lambda settings: settings
+    index: int | None = None
+    watchdog: int | None = None
+
+
+def disturbance(request: Request) -> Disturbance:
+    """What a request's action does."""
+    at = request.delay
+    match request.action:
+        case Action.READ_ERROR:
+            return Disturbance(Error.BUS_READ, memory=lambda settings: replace(settings, read_error=at))
+        case Action.WRITE_ERROR:
+            return Disturbance(Error.BUS_WRITE, memory=lambda settings: replace(settings, write_error=at))
+        case Action.WATCHDOG:
+            return Disturbance(Error.WATCHDOG, memory=silent, watchdog=SHORT_WATCHDOG)
+        case Action.BAD_INSTRUCTION:
+            return Disturbance(Error.ILLEGAL_INSTRUCTION, lambda p: with_opcode(p, at, 0), index=at)
+        case Action.BAD_OPERAND:
+            return Disturbance(Error.OPERAND_RANGE, lambda p: with_instruction(p, at, bad_operand(p.variant)), index=at)
+        case Action.BAD_HASH:
+            return Disturbance(Error.CONFIG_MISMATCH, other_hash)
+    return Disturbance(Error.NONE)
+
+
+def silent(settings: MemorySettings) -> MemorySettings:
+    """A memory that answers only after a very long time."""
+    return replace(settings, latency=SILENT_LATENCY)
+
+
+def with_opcode(program: Program, number: int, opcode: int) -> bytes:
+    """The image with another opcode in one instruction."""
+    place = instruction_place(program, number)
+    return program.image[:place] + bytes([program.image[place] & 0xF0 | opcode]) + program.image[place + 1 :]
+
+
+def with_instruction(program: Program, number: int, instruction: bytes) -> bytes:
+    """The image with one instruction replaced."""
+    place = instruction_place(program, number)
+    return program.image[:place] + instruction + program.image[place + INSTRUCTION_BYTES :]
+
+
+def other_hash(program: Program) -> bytes:
+    """The image as another configuration would have it."""
+    hashed = bytes(byte ^ 0xFF for byte in program.image[HASH_BYTES])
+    return program.image[: HASH_BYTES.start] + hashed + program.image[HASH_BYTES.stop :]
+
+
+def instruction_place(program: Program, number: int) -> int:
+    """Byte of an instruction in the image; the header says where they begin."""
+    return int.from_bytes(program.image[OFFSET_BYTES], "little") + number * INSTRUCTION_BYTES

@@ -1,0 +1,172 @@
+"""Start simulations and read what they leave: what `assay run` and the regression call."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from compiler.networks import load as load_network
+from regress.simulators import Outcome, Run
+from tb.job import JOB, Job, Request
+from tb.model import TOP, built_model, memory_words
+from tb.outcome import RequestOutcome, load_outcomes
+from tb.prepare import Stimulus, golden, request, stimulus
+from tb.settings import ControlTiming, MemorySettings
+from tb.slicing import slice_layers
+from tb.variants import compile_for, find_config
+
+BATCH = 16  # images of one RUN
+MODULE = "tb.simulation"
+
+
+def run_network(
+    variant: str,
+    network: str,
+    config: str = "small",
+    simulator: str = "verilator",
+    layers: str = "",
+    images: int = 1,
+    input_path: str | Path | None = None,
+    seed: int = 1,
+    folder: Path = Path("build/run"),
+    memory: MemorySettings = MemorySettings(),
+    trace: bool = False,
+    coverage: bool = False,
+    bits: int = 8,
+    calibration: str | Path | None = None,
+    timeout_seconds: float | None = None,
+) -> dict[str, Any]:
+    """Run a network's images through the accelerator's RTL and compare every node of every image with golden.
+
+    variant, config: names under rtl/. network: a name, or a .tflite or .onnx file. layers: "a:b" of the layer table,
+    '' for all. input_path: inputs from a file or folder in place of the network's own. Everything is written to
+    `folder`. Returns what result.json holds: verdict, cycles, fps, gops, layers, and more.
+    Raises AssayError for bad input, BuildError and SimulatorError for what is not the design's fault."""
+    sizes = find_config(variant, config)
+    made = load_network(network, bits=bits, calibration=calibration)
+    made = made.with_inputs(input_path) if input_path else made
+    pixels = made.images(images, seed)
+    prepared = stimulus(variant, sizes, made.graph, {made.graph.inputs[0]: pixels}, cached=True)
+    if layers:
+        prepared = sliced(variant, sizes, prepared, layers)
+    batches = [min(BATCH, images - first) for first in range(0, images, BATCH)]
+    prepare_folder(folder)
+    item = request(prepared, folder, "network", seed, batches, memory=memory)
+    done, outcomes = simulate(variant, config, simulator, [item], folder, seed, trace=trace, coverage=coverage,
+                              timeout_seconds=timeout_seconds)  # fmt: skip
+    result = network_result(prepared, done, outcomes, sizes.clock_mhz)
+    labels = None if layers else made.labels(images, seed)
+    if labels is not None:
+        result["accuracy"] = accuracy(prepared, labels, result["verdict"] == "pass")
+    result.update(variant=variant, config=config, simulator=simulator, network=made.name, images=images, seed=seed)
+    (folder / "network.json").write_text(json.dumps(result, indent=1))
+    return result
+
+
+def sliced(variant: str, sizes: Any, whole: Stimulus, layers: str) -> Stimulus:
+    """Some layers alone, fed with golden tensors."""
+    part = slice_layers(whole.graph, whole.program, layers)
+    inputs = {name: whole.tensors[name] for name in part.inputs}
+    return Stimulus(part, compile_for(variant, part, sizes), golden(part, inputs))
+
+
+def prepare_folder(folder: Path) -> None:
+    """An empty folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+def simulate(
+    variant: str,
+    config: str,
+    simulator: str,
+    requests: Sequence[Request],
+    folder: Path,
+    seed: int,
+    *,
+    timing: ControlTiming = ControlTiming(),
+    watchdog: int = 100_000,
+    trace: bool = False,
+    coverage: bool = False,
+    timeout_seconds: float | None = None,
+    patience: int = 50_000_000,
+) -> tuple[Outcome, list[RequestOutcome]]:
+    """Build (or find) the model, run the requests, read their outcomes. One failure more for each that is missing."""
+    tool, built = built_model(variant, config, simulator, trace, coverage)
+    words = memory_words(simulator, find_config(variant, config).memory_bytes)
+    job = Job(variant, config, seed, words, tuple(requests), timing, watchdog, patience)
+    job.save(folder / JOB)
+    done = tool.run(
+        Run(built, TOP, MODULE, folder, seed=seed, trace=trace, coverage=coverage, timeout_seconds=timeout_seconds)
+    )
+    return done, complete(requests, load_outcomes(folder), done)
+
+
+def complete(requests: Sequence[Request], found: list[RequestOutcome], done: Outcome) -> list[RequestOutcome]:
+    """An outcome for each request: those that the simulation did not reach have failed."""
+    reason = done.failures[0] if done.failures else f"the simulation ended early; see {done.log}"
+    missing = requests[len(found) :]
+    lost = [RequestOutcome(item.name, str(item.action), sum(item.batches), [reason]) for item in missing]
+    if done.failures and not missing and found:
+        last = found[-1]
+        found = [*found[:-1], replace(last, failures=[*last.failures, *done.failures])]
+    return [*found, *lost]
+
+
+def network_result(
+    made: Stimulus, done: Outcome, outcomes: Sequence[RequestOutcome], clock_mhz: float
+) -> dict[str, Any]:
+    """result.json of a whole network: layers and cycles are sums over all images."""
+    (outcome,) = outcomes
+    seconds = outcome.cycles / (clock_mhz * 1e6)
+    operations = 2 * sum(layer.macs for layer in made.program.layers) * outcome.images
+    return {
+        "verdict": "pass" if outcome.passed else "fail",
+        "cycles": outcome.cycles,
+        "fps": outcome.images / seconds if seconds else 0.0,
+        "gops": operations / seconds / 1e9 if seconds else 0.0,
+        "layers": outcome.layers,
+        "program_bytes": outcome.program_bytes,
+        "checked": outcome.values,
+        "tensors": outcome.tensors,
+        "failures": outcome.failures,
+        "wall_seconds": done.wall_seconds,
+        "log": str(done.log),
+        "trace": str(done.trace or ""),
+        "coverage_file": str(done.coverage or ""),
+    }
+
+
+def accuracy(made: Stimulus, labels: npt.NDArray[np.integer[Any]], equal: bool) -> dict[str, Any]:
+    """Share of images whose highest score is their label's: golden's, and the RTL's, known only when all is equal."""
+    scores = made.tensors[made.graph.outputs[0]].reshape(made.images, -1)
+    share = float(np.mean(scores.argmax(axis=1) == labels))
+    return {"images": made.images, "golden": share, "rtl": share if equal else None}
+
+
+def failures_of(outcomes: Sequence[RequestOutcome]) -> list[str]:
+    """One line for each failure, with its request's name."""
+    return [f"{outcome.name}: {failure}" for outcome in outcomes for failure in outcome.failures]
+
+
+def verdict_of(outcomes: Sequence[RequestOutcome]) -> str:
+    """pass only when every request has compared something and found nothing wrong."""
+    return "pass" if outcomes and all(outcome.passed for outcome in outcomes) else "fail"
+
+
+def regress_network(
+    *, variant: str, config: str, simulator: str, seeds: Sequence[int], first: int, folder: Path, trace: bool,
+    coverage: bool, network: str, images: int = 1, bits: int = 8, **_: Any,
+) -> Mapping[str, Any]:  # fmt: skip
+    """Regression job: a network's images, every node compared."""
+    return run_network(
+        variant, network, config, simulator, images=images, seed=seeds[0], folder=folder / "simulation",
+        trace=trace, coverage=coverage, bits=bits,
+    )  # fmt: skip

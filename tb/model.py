@@ -1,0 +1,63 @@
+"""From a variant and a configuration to a simulator's executable: converted, wrapped in the bench, built; all cached."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from regress.simulators import Build, Simulator, find
+from regress.simulators.cache import cache_root, content_key, get_or_build
+from rtl.convert import Conversion, convert_in_subprocess
+from rtl.convert.result import read
+from tb.variants import find_config
+
+HDL = Path(__file__).parent / "hdl"
+RTL = Path(__file__).parents[1] / "rtl"
+TOP = "tb_top"
+MEMORY_BYTES = {"icarus": 1 << 22, "verilator": 1 << 25}
+ARGUMENTS = {"verilator": ("-Wno-fatal", "-Wno-lint"), "icarus": ()}  # lint is for the design, and done apart
+
+
+def converted(variant: str, config: str) -> Conversion:
+    """The accelerator's Verilog, converted again only when a Python file of rtl/ has changed."""
+    sources = sorted(path for path in RTL.rglob("*.py") if "tests" not in path.parts)
+    key = content_key(["conversion", variant, config], sources, ())
+    folder = cache_root() / f"verilog-{variant}-{config}-{key}"
+    return read(get_or_build(folder, lambda scratch: _convert(variant, config, scratch)))
+
+
+def _convert(variant: str, config: str, folder: Path) -> None:
+    convert_in_subprocess("rtl.contract:accelerator", folder, arguments=(variant, config))
+
+
+def memory_words(simulator: str, memory_bytes: int) -> int:
+    """Words of the simulated DRAM."""
+    return MEMORY_BYTES.get(simulator, 1 << 22) // memory_bytes
+
+
+def bench_build(variant: str, config_name: str, simulator: str, trace: bool, coverage: bool) -> Build:
+    """The bench around one accelerator, as the simulator's build description."""
+    config = find_config(variant, config_name)
+    design = converted(variant, config_name)
+    return Build(
+        sources=(*sorted(HDL.glob("*.sv")), HDL / "tb_control.vlt", *design.files),
+        top=TOP,
+        parameters={
+            "BYTES": config.memory_bytes,
+            "WORDS": memory_words(simulator, config.memory_bytes),
+            "EVENT_LANES": config.event_lanes,
+            "TAPS": config.taps,
+            "TAP_BYTES": config.tap_bytes,
+        },
+        defines={"ASSAY_DUT": design.top},
+        arguments=ARGUMENTS.get(simulator, ()),
+        trace=trace,
+        coverage=coverage,
+    )
+
+
+def built_model(
+    variant: str, config: str, simulator: str, trace: bool = False, coverage: bool = False
+) -> tuple[Simulator, Path]:
+    """The simulator and the folder of the executable."""
+    tool = find(simulator)
+    return tool, tool.build(bench_build(variant, config, simulator, trace, coverage))

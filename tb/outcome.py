@@ -1,0 +1,65 @@
+"""What a simulation tells of each request, as plain data for result.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+RESULTS = "requests.json"
+
+
+@dataclass
+class RequestOutcome:
+    """One request. tensors, values: how much was compared; error: code that an action brought about, 0 for none;
+    phase: what the accelerator did when the action came; registers: accesses checked against the register model."""
+
+    name: str
+    action: str
+    images: int
+    failures: list[str] = field(default_factory=list)
+    cycles: int = 0
+    tensors: int = 0
+    values: int = 0
+    error: int = 0
+    phase: str = ""
+    program_bytes: int = 0
+    layers: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """True when something was compared and nothing was wrong."""
+        return not self.failures and self.values > 0
+
+
+def save_outcomes(folder: Path, outcomes: Sequence[RequestOutcome]) -> None:
+    """Write requests.json."""
+    (folder / RESULTS).write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=1))
+
+
+def load_outcomes(folder: Path) -> list[RequestOutcome]:
+    """Read requests.json; none if the simulation did not get so far."""
+    path = folder / RESULTS
+    raw: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+    return [RequestOutcome(**item) for item in raw]
+
+
+def layer_record(name: str, counters: Mapping[str, int], equal: bool, read: int, written: int) -> dict[str, Any]:
+    """One entry of `layers` in result.json."""
+    return {
+        "name": name,
+        "cycles": counters["CYCLES"],
+        "compute_cycles": counters["COMPUTE"],
+        "stalls": {
+            "read": counters["READ_STALL"],
+            "write": counters["WRITE_STALL"],
+            "dependency": counters["DEP_STALL"],
+        },
+        "bytes_read": read,
+        "bytes_written": written,
+        "macs": counters["MACS"],
+        "macs_skipped": counters["MACS_SKIPPED"],
+        "equal": equal,
+    }

@@ -1,0 +1,81 @@
+"""Everything that a simulation needs, made before it starts: program files, inputs and golden tensors."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from compiler.program import Program
+from golden.ir import Graph
+from golden.run import run as run_golden
+from regress.simulators.cache import cache_root, get_or_build
+from tb.job import Request
+from tb.variants import compile_for
+
+Tensors = Mapping[str, npt.NDArray[np.int8]]
+TENSORS = "tensors.npz"
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """A graph, compiled, with n inputs and the golden tensors of all its nodes."""
+
+    graph: Graph
+    program: Program
+    tensors: Tensors
+
+    @property
+    def images(self) -> int:
+        """Number of inputs."""
+        return len(next(iter(self.tensors.values())))
+
+
+def stimulus(variant: str, config: Any, graph: Graph, inputs: Tensors, cached: bool = False) -> Stimulus:
+    """Compile and compute. Raises AssayError. cached: keep the golden tensors, which takes longer for small graphs."""
+    program = compile_for(variant, graph, config)
+    return Stimulus(graph, program, golden(graph, inputs) if cached else fresh_golden(graph, inputs))
+
+
+def fresh_golden(graph: Graph, inputs: Tensors) -> Tensors:
+    """Inputs and every node's output by tensor name."""
+    return {name: values.astype(np.int8) for name, values in run_golden(graph, inputs).items()}
+
+
+def golden(graph: Graph, inputs: Tensors) -> Tensors:
+    """The same, computed once for equal graphs, inputs and golden sources."""
+    folder = cache_root() / f"golden-{_key(graph, inputs)}"
+
+    def make(scratch: Path) -> None:
+        np.savez(scratch / TENSORS, **fresh_golden(graph, inputs))
+
+    with np.load(get_or_build(folder, make) / TENSORS) as data:
+        return {name: data[name] for name in data.files}
+
+
+def _key(graph: Graph, inputs: Tensors) -> str:
+    sources = sorted((Path(__file__).parents[1] / "golden").glob("*.py"))
+    content = [source.read_bytes() for source in sources]
+    described = (graph.name, graph.inputs, graph.outputs, graph.nodes, graph.tensors, graph.constants)
+    hashed = hashlib.sha256(b"".join(content) + pickle.dumps((described, dict(inputs))))
+    return hashed.hexdigest()[:24]
+
+
+def save(made: Stimulus, folder: Path, name: str) -> tuple[str, str]:
+    """Write program and tensors; their file names, for a Request."""
+    program, data = f"{name}.program", f"{name}.npz"
+    made.program.save(folder / program)
+    np.savez(folder / data, **made.tensors)
+    return program, data
+
+
+def request(made: Stimulus, folder: Path, name: str, seed: int, batches: Sequence[int], **changes: Any) -> Request:
+    """Write the stimulus, and the request that runs it."""
+    program, data = save(made, folder, f"{name}".replace("/", "_"))
+    return Request(name, program, data, seed, tuple(batches), **changes)

@@ -1,0 +1,172 @@
+"""What is done to an accelerator with a request: run it, or disturb it, bring it back with a soft reset and run it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from compiler.observation import gather
+from compiler.program import Program
+from rtl.lib.registers import Error, Status
+from tb.counters import check_counters
+from tb.disturbance import Disturbance, disturbance
+from tb.env import Environment
+from tb.expectation import Expectation
+from tb.host import DeviceError, DeviceTimeout
+from tb.job import Action, Job, Request
+from tb.outcome import RequestOutcome, layer_record
+from tb.placement import MemoryMap, place, write_regions
+from tb.records import PROGRAM_TAG
+from tb.scoreboard import Verdict
+from tb.settings import MemorySettings
+
+QUEUE = 3  # descriptors that may be unfinished: one running, two waiting
+Tensors = Mapping[str, npt.NDArray[np.int8]]
+
+
+class RequestSequence:
+    """Carries out one request on an environment."""
+
+    def __init__(self, env: Environment, job: Job, request: Request, folder: Path) -> None:
+        self.env, self.job, self.request = env, job, request
+        self.program = Program.load(folder / request.program)
+        with np.load(folder / request.data) as data:
+            self.tensors = {name: data[name] for name in data.files}
+        self.images = sum(request.batches)
+        self.memory_map = place(self.program, self.images, env.bench.memory_bytes, request.seed)
+        self.outcome = RequestOutcome(request.name, str(request.action), self.images)
+
+    async def body(self) -> RequestOutcome:
+        """Disturb if asked for, then run undisturbed and compare everything."""
+        try:
+            if self.request.action is not Action.RUN:
+                await self._disturb(disturbance(self.request))
+            await self._run()
+        except (DeviceError, DeviceTimeout) as error:
+            self.outcome.failures.append(str(error))
+            self.env.scoreboard.abandon()
+            await self._recover()
+        self.outcome.failures += self.env.memory.new_failures()
+        return self.outcome
+
+    async def _prepare(self, settings: MemorySettings, watchdog: int | None = None) -> None:
+        memory, where = self.env.memory, self.memory_map
+        inputs = {place.tensor: self.tensors[place.tensor] for place in self.program.inputs}
+        await memory.apply(settings, self.request.seed)
+        await memory.fill(self.request.seed, where.end)
+        await memory.load(where.inputs, self.program.pack_inputs(inputs))
+        await memory.allow(write_regions(self.program, self.images, where.outputs))
+        await self.env.host.start(self.job.watchdog if watchdog is None else watchdog)
+
+    async def _run(self) -> None:
+        env, where = self.env, self.memory_map
+        await self._prepare(self.request.memory)
+        expected = self._expectation()
+        await env.host.configure(self.program.image, where.program)
+        before = await env.memory.traffic()
+        env.scoreboard.expect(expected)
+        await self._run_batches(where)
+        verdict = await self._verdict(expected)
+        after = await env.memory.traffic()
+        self._report(verdict, after[0] - before[0], after[1] - before[1])
+
+    async def _run_batches(self, where: MemoryMap) -> None:
+        first = unfinished = 0
+        for count in self.request.batches:
+            if unfinished == QUEUE:
+                await self.env.host.wait()
+                unfinished -= 1
+            inputs = where.inputs + first * self.program.input_bytes
+            outputs = where.outputs + first * self.program.output_bytes
+            await self.env.host.run(inputs, outputs, count)
+            first, unfinished = first + count, unfinished + 1
+        await self.env.host.wait(unfinished)
+
+    async def _verdict(self, expected: Expectation) -> Verdict:
+        env, size = self.env, self.program.output_bytes
+        await env.bench.cycles(4)
+        writes = await env.memory.writes()
+        stored = await env.memory.dump(self.memory_map.outputs, self.images * size)
+        for image in range(self.images):
+            data = stored[image * size : (image + 1) * size]
+            env.scoreboard.check_memory(expected, image, data, self.memory_map.outputs + image * size, writes)
+        return env.scoreboard.close(env.layer.monitor.taps.drop(), await env.host.counters())
+
+    def _expectation(self) -> Expectation:
+        inputs = {place.tensor for place in self.program.inputs}
+        nodes = {name: tensor for name, tensor in self.tensors.items() if name not in inputs}
+        made = self.program
+        return Expectation(made.layers, nodes, self.request.batches, made.outputs, partial(gather, made))
+
+    def _report(self, verdict: Verdict, read: npt.NDArray[Any], written: npt.NDArray[Any]) -> None:
+        outcome = self.outcome
+        for number, layer in enumerate(verdict.layers):
+            record = layer_record(
+                layer.name, layer.counters, layer.equal, int(read[number]), int(written[number])
+            )
+            outcome.layers.append(record)
+        outcome.cycles = sum(layer["cycles"] for layer in outcome.layers)
+        outcome.program_bytes = int(read[PROGRAM_TAG])
+        outcome.tensors, outcome.values = verdict.tensors, verdict.values
+        outcome.failures += verdict.failures
+        outcome.failures += check_counters(
+            self.program, self.images, verdict.layers, int(read.sum()), int(written.sum())
+        )
+
+    async def _disturb(self, plan: Disturbance) -> None:
+        """Run into the disturbance, see the error it must bring, and reset."""
+        env, where = self.env, self.memory_map
+        await self._prepare(plan.memory(self.request.memory), plan.watchdog)
+        env.scoreboard.expect(self._expectation())
+        try:
+            await env.host.configure(plan.image(self.program), where.program)
+            await env.host.run(where.inputs, where.outputs, self.request.batches[0])
+            if plan.error is Error.NONE:
+                await env.bench.cycles(self.request.delay)
+            else:
+                found = await env.host.wait_error()
+                raise found
+        except DeviceError as found:
+            self._check_error(plan, found)
+        self.outcome.phase = await self._phase()
+        self.outcome.failures += env.scoreboard.abandon().failures
+        await self._recover()
+
+    def _check_error(self, plan: Disturbance, found: DeviceError) -> None:
+        self.outcome.error = found.code
+        if found.code != plan.error:
+            wanted = f"error {int(plan.error)} ({plan.error.name})"
+            self.outcome.failures.append(f"{self.request.action}: awaited {wanted}, but {found}")
+        elif plan.index is not None and found.index != plan.index:
+            self.outcome.failures.append(f"{self.request.action}: ERROR_PC {found.index}, must be {plan.index}")
+
+    async def _phase(self) -> str:
+        """How far the accelerator was: configuring, or the share of layers that had ended."""
+        ended = sum(layer.images for layer in self.env.scoreboard.verdict.layers)
+        if not await self.env.host.read("STATUS") & Status.CONFIGURED:
+            return "configure"
+        if ended == 0:
+            return "first layer"
+        return "middle" if ended < len(self.program.layers) * self.images else "end"
+
+    async def _recover(self) -> None:
+        """Soft reset; the registers must then say that nothing is going on."""
+        env = self.env
+        await env.memory.apply(replace(self.request.memory, read_error=0, write_error=0), self.request.seed)
+        try:
+            await env.host.soft_reset()
+        except DeviceTimeout as error:
+            self.outcome.failures.append(str(error))
+            await env.bench.reset()
+        for name in ("STATUS", "ERROR", "IRQ_STATUS"):
+            value = await env.host.read(name)
+            if value:
+                self.outcome.failures.append(f"{name} is 0x{value:x} after a soft reset")
+        env.layer.monitor.publish()
+        env.layer.monitor.taps.drop()

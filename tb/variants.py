@@ -1,0 +1,54 @@
+"""What the testbench needs to know of a variant: found by its folders, listed nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, Protocol
+
+from compiler.errors import UnknownName
+from compiler.program import Program
+from golden.ir import Graph
+
+
+class Config(Protocol):
+    """A variant's configuration, as far as every variant has one."""
+
+    name: str
+    memory_bytes: int
+    clock_mhz: int
+
+    @property
+    def hash(self) -> int: ...
+
+    @property
+    def event_lanes(self) -> int: ...
+
+    @property
+    def taps(self) -> int: ...
+
+    @property
+    def tap_bytes(self) -> int: ...
+
+
+def find_config(variant: str, config: str) -> Any:
+    """rtl/<variant>/config.py's configuration of that name. Raises UnknownName."""
+    try:
+        configs: dict[str, Config] = import_module(f"rtl.{variant}.config").CONFIGS
+    except ModuleNotFoundError:
+        raise UnknownName(f"no accelerator '{variant}'") from None
+    if config not in configs:
+        raise UnknownName(f"{variant} has no configuration '{config}': there are {', '.join(configs)}")
+    return configs[config]
+
+
+def compile_for(variant: str, graph: Graph, config: Any) -> Program:
+    """compiler/<variant>'s program for a graph. Raises AssayError."""
+    compiler: Callable[[Graph, Any], Program] = import_module(f"compiler.{variant}").compile_graph
+    return compiler(graph, config)
+
+
+def bad_operand(variant: str) -> bytes:
+    """tb/<variant>'s instruction with an operand out of range."""
+    made: bytes = import_module(f"tb.{variant}.programs").bad_operand()
+    return made
