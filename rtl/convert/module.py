@@ -103,7 +103,10 @@ class ModuleBuilder:
         with collected(self.result.unused):
             block = elaborate(self.result.child.function, self.result.child.arguments)
         for name, signal in self.result.ports.items():
-            self._name_signal(signal, self.namespace.claim(name))
+            try:
+                self._name_signal(signal, self.namespace.claim(name))
+            except ConvertError as error:
+                raise ConvertError(f"{self._place(name)}: {error}") from None
         self._enter(block, "")
         self._check_sources()
         self._name_memories()
@@ -173,7 +176,7 @@ class ModuleBuilder:
         for index, signal in enumerate(memory.mem):
             if signal._name is not None:
                 raise ConvertError(
-                    f"{self.result.name}: {name}[{index}] is also {signal._name}: a list that a process indexes "
+                    f"{self._place(name)}[{index}] is also {signal._name}: a list that a process indexes "
                     "must hold Signals that are no ports and stand in no other such list"
                 )
             signal._inList = True
@@ -263,7 +266,9 @@ class ModuleBuilder:
             instance.signals.append(signal)
 
     def _drive(self, signal: _Signal, instance: Instance, port: str) -> None:
-        place = f"{self.result.name}: output {port} of {instance.name}"
+        site = instance.child.site
+        place = (f"{relative_path(site.frame.f_code.co_filename)}:{site.line}: {self.result.name}: "
+                 f"output {port} of {instance.name}")
         if isinstance(signal, (_SliceSignal, ConcatSignal, Constant)):
             raise ConvertError(
                 f"{place} is connected to a slice, a concatenation or a constant: "

@@ -18,6 +18,7 @@ from typing import Any
 
 from myhdl import Constant, EnumItemType, EnumType, ResetSignal, SignalType, intbv, modbv
 from myhdl._block import _Block, block_decorator
+from myhdl._instance import _Instantiator
 from myhdl._ShadowSignal import _TristateDriver, _TristateSignal
 from myhdl._Signal import _DelayedSignal, _Signal
 
@@ -32,6 +33,7 @@ _NOT_INTERFACES = (
     enum.Enum,
     intbv,
     _Block,
+    _Instantiator,
     block_decorator,
 )
 _SCALARS = (bool, int, float, str, bytes, type(None), range)

@@ -335,16 +335,20 @@ class _Checker(ast.NodeVisitor):
                                              "Python sees the old value, Verilog the new; use a variable")
 
     def _reads(self) -> Iterator[ast.AST]:
-        written = {
-            id(part)
-            for node in ast.walk(self.definition)
-            if isinstance(node, ast.Attribute) and node.attr == "next"
-            for part in ast.walk(node.value.value if isinstance(node.value, ast.Subscript) else node.value)
-        }
+        """Names of Signals that are read: neither assigned, nor only asked for their width or bounds."""
+        passed_over = {id(part) for node in ast.walk(self.definition) for part in _not_read(node)}
         for statement in self.definition.body:
             for node in ast.walk(statement):
-                if isinstance(node, (ast.Name, ast.Attribute)) and id(node) not in written:
-                    if holds_signals(self.resolved(node)):
-                        yield node
+                named = isinstance(node, (ast.Name, ast.Attribute)) and id(node) not in passed_over
+                if named and holds_signals(self.resolved(node)):
+                    yield node
 
 
+def _not_read(node: ast.AST) -> Iterator[ast.AST]:
+    if isinstance(node, ast.Attribute) and node.attr == "next":
+        base = node.value.value if isinstance(node.value, ast.Subscript) else node.value
+        yield from ast.walk(base)
+    elif isinstance(node, ast.Attribute) and node.attr in ("min", "max"):
+        yield from ast.walk(node)
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len":
+        yield from ast.walk(node)

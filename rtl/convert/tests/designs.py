@@ -52,7 +52,6 @@ def tap(clk, taken, value, delayed, total_in, total_out, weight):
 @block
 def clamp(value, result, cfg):
     """Saturate, or wrap, by parameter."""
-    cut = modbv(0, min=-(1 << (len(result) - 1)), max=1 << (len(result) - 1))
 
     @always_comb
     def limit():

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from myhdl import Constant, Signal, always, always_comb, block, intbv
@@ -11,6 +12,8 @@ from rtl.convert import ConvertError, LintError, convert_block, lint, unused
 from rtl.convert.hierarchy import _check_interpreter
 from rtl.convert.tests import designs
 from rtl.convert.tests.designs import Config, filter_ports, filter_top, signed, stream
+
+SOURCE = Path(designs.__file__)
 
 
 def word(bits=8):
@@ -67,10 +70,9 @@ def test_branches_ruled_out_by_parameters_are_gone(tmp_path):
 
 
 def test_line_directives_name_the_statement_s_own_line(converted):
-    source = (designs.__file__, "rtl/convert/tests/designs.py")
-    lines = open(source[0]).read().splitlines()
+    lines = SOURCE.read_text().splitlines()
     statements = re.findall(r'`line (\d+) "([^"]+)" 0\n\s*(\S[^\n]*)', text_of(converted, "tap"))
-    assert {path for _, path, _ in statements} == {source[1]}
+    assert {path for _, path, _ in statements} == {"rtl/convert/tests/designs.py"}
     found = {lines[int(number) - 1].strip(): verilog for number, _, verilog in statements}
     assert found["delayed.next = value"] == "delayed <= value;"
     assert found["if taken:"] == "if (taken) begin"
@@ -80,7 +82,7 @@ def test_a_simulator_s_complaint_names_the_python_line(converted, tmp_path):
     broken = tmp_path / "tap.v"
     broken.write_text(text_of(converted, "tap").replace("delayed <= value", "delayed <= nothing"))
     result = subprocess.run(["iverilog", "-g2012", "-t", "null", broken], capture_output=True, text=True)
-    lines = open(designs.__file__).read().splitlines()
+    lines = SOURCE.read_text().splitlines()
     number = 1 + lines.index("            delayed.next = value")
     assert f"rtl/convert/tests/designs.py:{number}: error" in result.stderr
 
