@@ -1,7 +1,8 @@
 """What every accelerator has in common: its ports, the signals between shell and core, and how to find one.
 
-A variant is a folder of rtl/ with a config.py (`CONFIGS`: name -> frozen dataclass with `memory_bytes` and `hash`) and a
-top.py with `top(clk, rst, irq, ctrl, mem, obs, cfg)` and `observation(cfg) -> Observation`.
+A variant is a folder of rtl/ with a config.py (`CONFIGS`: name -> frozen
+dataclass with `memory_bytes`, `hash`, `clock_mhz`, `event_lanes`, `taps`, `tap_bytes`) and a top.py with the block
+`top(clk, rst, irq, ctrl, mem, obs, cfg)`.
 """
 
 from dataclasses import dataclass
@@ -91,15 +92,6 @@ def memory_port(memory_bytes):
 
 
 @dataclass(frozen=True)
-class Observation:
-    """How much a variant lets be seen: `events` layer-end lanes, `taps` observation taps of `tap_bytes` bytes."""
-
-    events: int
-    taps: int
-    tap_bytes: int
-
-
-@dataclass(frozen=True)
 class EventPort:
     """Layer ends, one lane for each layer that may end in one cycle."""
 
@@ -130,9 +122,9 @@ class ObservationPort:
     tap: TapPort
 
 
-def observation_port(observation):
-    """An ObservationPort of that geometry."""
-    events, taps, tap_bytes = observation.events, observation.taps, observation.tap_bytes
+def observation_port(cfg):
+    """An ObservationPort: `event_lanes` layer ends a cycle, `taps` taps of `tap_bytes` bytes, by the configuration."""
+    events, taps, tap_bytes = cfg.event_lanes, cfg.taps, cfg.tap_bytes
     return ObservationPort(
         EventPort(word(events), word(12 * events), word(16 * events)),
         word(COUNTER_BITS),
@@ -183,3 +175,30 @@ def core_port(memory_bytes):
         error_valid=bit(), error_code=word(4), error_index=word(24),
         activity=word(2), macs=word(16), macs_skipped=word(29), layer_event=bit(), layer=word(12),
     )  # fmt: skip
+
+
+class UnknownVariant(ValueError):
+    """No variant or configuration of this name."""
+
+
+def variants():
+    """Names of the variants: every folder beside this file that has a config.py."""
+    return tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/config.py")))
+
+
+def configurations(variant):
+    """The variant's configurations by name. Raises UnknownVariant."""
+    if variant not in variants():
+        raise UnknownVariant(f"no variant {variant!r}; there are {', '.join(variants())}")
+    return import_module(f"rtl.{variant}.config").CONFIGS
+
+
+def elaborate(variant, config):
+    """The variant's top block at a named configuration, with ports of its widths. Raises UnknownVariant."""
+    configs = configurations(variant)
+    if config not in configs:
+        raise UnknownVariant(f"{variant} has no configuration {config!r}; there are {', '.join(configs)}")
+    cfg = configs[config]
+    top = import_module(f"rtl.{variant}.top").top
+    ports = control_port(), memory_port(cfg.memory_bytes), observation_port(cfg)
+    return top(bit(), reset(), bit(), *ports, cfg)

@@ -56,6 +56,7 @@ def issue_reads(clk, rst, bursts, taken, port, error, idle, depth, limit, identi
             port.aruser.next = bursts.layer
             port.arid.next = identifier
 
+    unused(port.rresp(1, 0), "an error is told by the high bit")
     return decide, spend, watch, account, address
 
 

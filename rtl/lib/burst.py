@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from myhdl import Signal, always, always_comb, always_seq, block, concat, intbv
+from myhdl import Signal, always, always_comb, always_seq, block, concat, intbv, modbv
 
 from rtl.convert import unused
 from rtl.lib.stream import bit, stream, word
@@ -50,21 +50,21 @@ def span(memory_bytes, length_width):
 
 
 @block
-def measure_span(command, covered):
-    """The words that a transfer covers. Combinational; ranges: length at least 1."""
+def measure_span(address, length, covered):
+    """The words that `length` bytes, at least 1, cover from the low bits of their address on. Combinational."""
     offset = len(covered.start)
-    extent = word(len(command.length) + 1)
+    extent = word(len(length) + 1)
 
     @always_comb
     def measure():
-        extent.next = command.address[offset:] + command.length - 1
+        extent.next = address[offset:] + length - 1
 
     @always_comb
     def cut():
         covered.extra.next = extent[len(extent) : offset]
         covered.end.next = extent[offset:]
-        covered.start.next = command.address[offset:]
-        covered.position.next = command.address[offset + BEAT_BITS : offset]
+        covered.start.next = address[offset:]
+        covered.position.next = address[offset + BEAT_BITS : offset]
 
     return measure, cut
 
@@ -81,11 +81,11 @@ def split_bursts(clk, rst, halt, command, covered, bursts):
     first_word = word(high)
     remaining = word(len(covered.extra))
     to_boundary = word(BEAT_BITS)
-    after = word(high - BEAT_BITS + 1)
-    left = Signal(intbv(0, min=-BURST_BEATS, max=1 << len(covered.extra)))
+    after = Signal(modbv(0)[high - BEAT_BITS :])
+    left = Signal(modbv(0)[len(covered.extra) :])
     active, taken, accepted = bit(), bit(), bit()
 
-    measurement = measure_span(command, covered)
+    measurement = measure_span(command.address(offset + BEAT_BITS, 0), command.length, covered)
 
     @always_comb
     def accept():
@@ -126,8 +126,8 @@ def split_bursts(clk, rst, halt, command, covered, bursts):
             remaining.next = covered.extra
             bursts.layer.next = command.layer
         elif taken:
-            first_word.next = concat(after[high - BEAT_BITS :], intbv(0)[BEAT_BITS:])
-            remaining.next = left[len(remaining) :]
+            first_word.next = concat(after, intbv(0)[BEAT_BITS:])
+            remaining.next = left
 
     return measurement, accept, find_boundary, offer, take, follow, advance
 

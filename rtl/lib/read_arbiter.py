@@ -1,4 +1,4 @@
-"""Two readers on one port; more by joining joined ports."""
+"""Two readers on one port."""
 
 from myhdl import always, always_comb, always_seq, block
 
@@ -7,7 +7,8 @@ from rtl.lib.stream import bit
 
 @block
 def read_arbiter(clk, rst, low, high, joined, first_high):
-    """Joins the clients `low` (IDs below `first_high`, served first) and `high` (the others) in one ReadPort.
+    """Joins the clients `low` (IDs below `first_high`, served first) and `high` (the others)
+    in one AXI4 read port.
 
     Latency: one cycle for an address, none for data. Throughput: one address and one word a cycle.
     """
@@ -54,11 +55,9 @@ def read_arbiter(clk, rst, low, high, joined, first_high):
 
     @always_comb
     def spread():
-        low.rid.next = joined.rid
         low.rdata.next = joined.rdata
         low.rresp.next = joined.rresp
         low.rlast.next = joined.rlast
-        high.rid.next = joined.rid
         high.rdata.next = joined.rdata
         high.rresp.next = joined.rresp
         high.rlast.next = joined.rlast

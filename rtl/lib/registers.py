@@ -10,6 +10,8 @@ from enum import IntEnum, IntFlag
 
 IDENTIFIER = 0x41535359  # "ASSY"
 VERSION = 1
+HEADER_MAGIC = 0x52505341  # "ASPR", first word of the device header of a program
+HEADER_VERSION = 1
 PROGRAM_LAYER = 0xFFF  # the layer tag of header and instruction reads
 
 
