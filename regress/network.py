@@ -56,7 +56,7 @@ def compile_program(variant: str, network: str, config: str, bits: int, calibrat
 def disassemble(file: Path) -> str:
     """The listing of a program file, by the disassembler of its variant. Raises AssayError."""
     program = Program.load(file)
-    text: str = import_module(f"compiler.{program.variant}.assembly").disassemble(program)
+    text: str = import_module(f"compiler.{program.variant}").disassemble(program)
     return text
 
 
@@ -95,7 +95,12 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         console.print(failure, style="red", markup=False, highlight=False, soft_wrap=True)
     if result.get("trace"):
         console.print(f"waves: {result['trace']}", markup=False, highlight=False, soft_wrap=True)
-    console.print(last_line(result), style="green" if result["verdict"] == "pass" else "red", highlight=False)
+    console.print(
+        last_line(result),
+        style="green" if result["verdict"] == "pass" else "red",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def last_line(result: Mapping[str, Any]) -> str:

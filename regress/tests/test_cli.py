@@ -1,0 +1,121 @@
+"""The assay command: exit codes, one line for bad input, and the result file of a run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from compiler.errors import UnsupportedOperator
+from regress import cli, endings, network
+from regress.simulators import BuildError, SimulatorError
+from rtl.convert.errors import ConvertError
+
+ROOT = Path(__file__).resolve().parents[2]
+LAYER = {
+    "name": "stem",
+    "cycles": 1200,
+    "compute_cycles": 900,
+    "stalls": {"read": 200, "write": 50, "dependency": 50},
+    "bytes_read": 4000,
+    "bytes_written": 800,
+    "macs": 90000,
+    "macs_skipped": 1000,
+    "equal": True,
+}
+
+
+def assay(*words: str) -> subprocess.CompletedProcess[str]:
+    """The command as a user starts it, without activation, from another folder."""
+    command = str(Path(sys.executable).parent / "assay")
+    return subprocess.run([command, *words], capture_output=True, text=True, cwd="/", check=False)
+
+
+def raises(error: BaseException) -> Any:
+    """A command that raises."""
+
+    def command() -> None:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (BuildError("top: refused", Path("build.log")), 1),
+        (ConvertError("x.py:3: no"), 1),
+        (UnsupportedOperator("is not run here", file="a.onnx", node="n", operator="LSTM"), 2),
+        (SimulatorError("no Verilator"), 3),
+        (OSError("disk full"), 3),
+        (KeyError("a mistake of ours"), 3),
+        (KeyboardInterrupt(), 130),
+        (SystemExit(1), 1),
+    ],
+)
+def test_each_error_has_its_code(error: BaseException, code: int) -> None:
+    assert endings.guarded(raises(error)) == code
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("compile", "systolic", "nonet"), "no network 'nonet'"),
+        (("compile", "nowhere", "fashion_int8"), "no accelerator 'nowhere'"),
+        (("compile", "systolic", "fashion_int8", "--config", "huge"), "no configuration 'huge'"),
+        (("run", "systolic", "fashion_int8", "--sim", "magic"), "must be verilator or icarus"),
+        (("regress", "--suite", "weekly"), "must be one of smoke, ci, nightly"),
+        (("disasm", "/nowhere.program"), "/nowhere.program: cannot be read"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(words: tuple[str, ...], message: str) -> None:
+    done = assay(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_list_names_what_there_is() -> None:
+    done = assay("list")
+    assert done.returncode == 0
+    for word in ("systolic: tiny, small", "fashion_int8", "verilator: ", "icarus: "):
+        assert word in done.stdout
+
+
+def test_compile_writes_a_program_that_disasm_reads(tmp_path: Path) -> None:
+    file = tmp_path / "p.program"
+    assert assay("compile", "systolic", "fashion_int4", "--config", "tiny", "-o", str(file)).returncode == 0
+    listing = assay("disasm", str(file))
+    assert listing.returncode == 0 and "MATMUL" in listing.stdout.upper()
+
+
+def result(verdict: str) -> dict[str, Any]:
+    """What a run returns."""
+    layer = {**LAYER, "equal": verdict == "pass"}
+    failures = [] if verdict == "pass" else ["layer stem: (0, 1, 2, 3): expected 4, got 5"]
+    place = {"network": "fashion_int8", "variant": "systolic", "config": "tiny"}
+    speed = {"cycles": 1200, "fps": 90000.0, "gops": 16.2}
+    share = {"images": 50, "golden": 0.92, "rtl": 0.92 if verdict == "pass" else None}
+    return {"verdict": verdict, **place, **speed, "layers": [layer], "failures": failures, "accuracy": share}
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("pass", 0), ("fail", 1)])
+def test_run_shows_and_writes_its_result(
+    verdict: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "run_network", lambda *words, **named: result(verdict))
+    words = ["run", "systolic", "fashion_int8", "--sim", "icarus", "--json", str(tmp_path / "r.json")]
+    done = CliRunner().invoke(cli.app, words)
+    assert done.exit_code == code, done.output
+    assert json.loads((tmp_path / "r.json").read_text())["layers"] == result(verdict)["layers"]
+    assert ("expected 4, got 5" in done.output) == (verdict == "fail")
+    assert ("RTL 92.0%, golden 92.0%" in done.output) == (verdict == "pass")
+
+
+def test_dry_run_shows_jobs_with_seeds() -> None:
+    done = assay("regress", "--suite", "smoke", "--dry-run")
+    assert done.returncode == 0 and " seed " in done.stdout
