@@ -131,12 +131,13 @@ def nibble(clk, value, in_range, how, activation):
 
 
 @block
-def feeder(clk, pixel, data, flows, low, high, rows):
+def feeder(clk, pixel, data, flows, rows):
     """`data` (READ_LATENCY after its pixel) are the bytes from the pixel's address on; flows come a cycle later.
 
-    low and high are as `clip` gives them. flows: for each row SIGNED, SWAP, activation.
+    flows: for each row SIGNED, SWAP, activation.
     """
     how = recipe()
+    low, high = word(8), word(8)
     mask = word(rows)
     swap, weight_signed = bit(), bit()
     activations = [word(ACTIVATION_BITS) for _ in range(rows)]

@@ -1,13 +1,13 @@
 """The array unit: MATMUL from the scratchpad to the accumulators."""
 
-from myhdl import ConcatSignal, always, always_comb, always_seq, block, concat
+from myhdl import ConcatSignal, always_comb, always_seq, block, concat
 
 from rtl.convert import unused
 from rtl.lib.stream import bit, signed, word
 from rtl.systolic.accumulator import accumulator
 from rtl.systolic.array import FLOW_BITS, array, sum_bits
 from rtl.systolic.decode import fields
-from rtl.systolic.feeder import FEEDER_LATENCY, READ_LATENCY, feeder
+from rtl.systolic.feeder import FEEDER_LATENCY, feeder
 from rtl.systolic.isa import Opcode
 from rtl.systolic.pixel import pixel
 from rtl.systolic.post import flag_line
@@ -62,59 +62,26 @@ def report(queue, busy, waits_post, waits_store, others_busy, activity):
 
 
 @block
-def count_products(clk, rst, instruction, start, where, low, high, executed, left_out):
-    """Multiply-accumulates executed and left out, a few cycles after the pixel; low and high as `clip` gives them."""
+def count_products(clk, rst, instruction, start, where, executed, left_out):
+    """Multiply-accumulates executed, and those an instruction's rectangle leaves out, a cycle later.
+
+    A product with a lane that reads zero, in padding within a streamed pixel, takes its slot: it is executed.
+    """
     skipped = fields(instruction, Opcode.MATMUL)["skipped"]
-    counted = bit()
-    flags = word(READ_LATENCY)
-    c_early, c_lanes, k_early, k_lanes = word(8), word(8), word(8), word(8)
-    in_map, outside = word(8), word(8)
-    products_in, products_out = word(16), word(16)
-    static = word(28)
-    last = READ_LATENCY - 1
-    marking = flag_line(clk, rst, counted, flags)
-
-    @always_comb
-    def choose():
-        counted.next = where.valid and where.counted
-
-    @always(clk.posedge)
-    def follow():
-        c_early.next = where.c_lanes
-        c_lanes.next = c_early
-        k_early.next = where.k_lanes[8:]
-        k_lanes.next = k_early
-
-    @always_comb
-    def measure():
-        if high > low:
-            in_map.next = high - low
-        else:
-            in_map.next = 0
-
-    @always_comb
-    def rest():
-        outside.next = k_lanes - in_map
+    k_lanes = where.k_lanes(8, 0)
 
     @always_seq(clk.posedge, reset=rst)
-    def multiply():
-        if flags[last]:
-            products_in.next = in_map * c_lanes
-            products_out.next = outside * c_lanes
+    def count():
+        if where.valid and where.counted:
+            executed.next = k_lanes * where.c_lanes
         else:
-            products_in.next = 0
-            products_out.next = 0
+            executed.next = 0
         if start:
-            static.next = skipped
+            left_out.next = skipped
         else:
-            static.next = 0
+            left_out.next = 0
 
-    @always_comb
-    def tell():
-        executed.next = products_in
-        left_out.next = products_out + static
-
-    return marking, choose, follow, measure, rest, multiply, tell
+    return count
 
 
 @block
@@ -172,7 +139,6 @@ def matmul(clk, rst, queue, tokens, halt, waits_post, waits_store, others_busy, 
     bits = (depth - 1).bit_length()
     where = pixel(bits)
     start, used, loaded, last, in_flight = bit(), bit(), bit(), bit(), bit()
-    low, high = word(8), word(8)
     flows, load_rows, weights = word(FLOW_BITS * rows), word(rows), word(4 * columns)
     width = sum_bits(rows)
     sums = word(width * columns)
@@ -181,7 +147,7 @@ def matmul(clk, rst, queue, tokens, halt, waits_post, waits_store, others_busy, 
     lanes = [signed(32) for _ in range(columns)]
     issuing = issue(queue, tokens, halt, loaded, where.valid, last, start, used)
     walking = sequencer(clk, rst, queue.data, start, where, last)
-    feeding = feeder(clk, where, map_data, flows, low, high, rows)
+    feeding = feeder(clk, where, map_data, flows, rows)
     loading = weight_loader(clk, rst, weight_beats, used, loaded, load_rows, weights, rows, columns)
     multiplying = array(clk, rst, flows, load_rows, weights, sums, rows, columns)
     steering = steer(clk, rst, where, controls[0], rows)
@@ -190,7 +156,7 @@ def matmul(clk, rst, queue, tokens, halt, waits_post, waits_store, others_busy, 
         accumulator(clk, rst, controls[n], column_sums[n], controls[n + 1], drain_index, lanes[n], depth)
         for n in range(columns)
     ]
-    counting = count_products(clk, rst, queue.data, start, where, low, high, executed, left_out)
+    counting = count_products(clk, rst, queue.data, start, where, executed, left_out)
     finishing = finish(clk, rst, where, tokens.give, in_flight, FEEDER_LATENCY + rows + columns + 4)
     reporting = report(queue, where.valid, waits_post, waits_store, others_busy, activity)
     drained_bus = ConcatSignal(*reversed(lanes))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from myhdl import always, always_comb, block
+from myhdl import Signal, always, always_comb, block, modbv
 
 from rtl.lib.delay import delay
 from rtl.lib.ram import ram
@@ -91,14 +91,15 @@ def parameters(clk, write, index, bias, multiplier, shift, sets):
 @block
 def rescale(clk, accumulated, write, index, value, sets):
     """Accumulator (one cycle after `index`) + bias, requantised: `value` at VALUE - 1."""
-    bias, total, shift, late_shift = signed(32), signed(32), signed(6), signed(6)
+    bias, shift, late_shift = signed(32), signed(6), signed(6)
+    total = Signal(modbv(0, min=-(1 << 31), max=1 << 31))  # wraps on what no instruction reads
     multiplier, late_multiplier = word(31), word(31)
     table = parameters(clk, write, index, bias, multiplier, shift, sets)
     requantise = requantiser(clk, total, late_multiplier, late_shift, value)
 
     @always(clk.posedge)
     def add_bias():
-        total.next = accumulated + bias
+        total.next = accumulated.signed() + bias
         late_multiplier.next = multiplier
         late_shift.next = shift
 

@@ -48,7 +48,7 @@ def rotate_up(data, places, rotated, unit):
     scale = unit.bit_length() - 1
     doubled = ConcatSignal(data, data)
     amount = word(len(places) + scale)
-    shifted = word(2 * width)
+    shifted = Signal(modbv(0)[2 * width:])
 
     @always_comb
     def measure():

@@ -1,6 +1,6 @@
 """The store unit: scratchpad to memory."""
 
-from myhdl import always_comb, always_seq, block, concat, intbv
+from myhdl import Signal, always_comb, always_seq, block, concat, intbv, modbv
 
 from rtl.convert import unused
 from rtl.lib.delay import delay_control
@@ -17,28 +17,23 @@ BUFFER = 8  # words between scratchpad and memory
 @block
 def span(place, length, low, first_word, last_word):
     """The scratchpad words that hold `length` bytes from byte `place` on."""
-    end = word(25)
     top = len(place)
+    end, last = word(25), Signal(modbv(0)[25:])
 
     @always_comb
     def add():
         end.next = place + length
 
     @always_comb
-    def cut():
-        first_word.next = place[top:low]
-
-    last = word(25)
-
-    @always_comb
-    def subtract():
+    def step_back():
         last.next = end - 1
 
     @always_comb
-    def cut_last():
+    def cut():
+        first_word.next = place[top:low]
         last_word.next = last[top:low]
 
-    return add, cut, subtract, cut_last
+    return add, step_back, cut
 
 
 @block
