@@ -396,6 +396,8 @@ class Expressions:
 
     def bits(self, node: ast.AST) -> int:
         """Upper bound of the bits, sign included, that hold an expression's value."""
+        if self._is_literal(node):
+            return int(constant(self.tree, node)).bit_length() + 1
         if isinstance(node, ast.BinOp):
             return self._binary_bits(node)
         if isinstance(node, ast.UnaryOp):
@@ -419,8 +421,6 @@ class Expressions:
         return max(left, right) + isinstance(node.op, (ast.Add, ast.Sub))
 
     def _operand_bits(self, node: ast.AST) -> int:
-        if self._is_literal(node):
-            return int(constant(self.tree, node)).bit_length() + 1
         if isinstance(node, ast.Name) and node.id in getattr(self, "loop_bits", {}):
             return self.loop_bits[node.id]
         if isinstance(node, ast.Subscript) and isinstance(node.value.obj, _Rom):

@@ -31,6 +31,8 @@ from rtl.convert.ports import fresh_arguments, port_signals
 from rtl.convert.traps import check_process
 from rtl.convert.unused import collected
 
+LARGEST_RESET_LIST = 32
+
 
 @dataclass(frozen=True)
 class Port:
@@ -227,6 +229,7 @@ class ModuleBuilder:
                 for name in tree.inputs:
                     mark_read(tree.sigdict[name])
                 self._check_events(tree)
+                self._check_reset(tree)
                 self.result.sources.add(tree.sourcefile)
                 self.result.body[position] = tree
 
@@ -246,6 +249,16 @@ class ModuleBuilder:
             line = tree.lineoffset + tree.body[0].lineno
             raise ConvertError(f"{relative_path(tree.sourcefile)}:{line}: {tree.name} reads no Signal: assign whole "
                                "Signals and nothing else, or use myhdl.Constant")
+
+    def _check_reset(self, tree: Any) -> None:
+        """A reset of every word would make registers of what should be a RAM."""
+        if getattr(tree, "reset", None) is None:
+            return
+        for name in sorted(tree.outmems):
+            if len(tree.symdict[name]) > LARGEST_RESET_LIST:
+                line = tree.lineoffset + tree.body[0].lineno
+                raise ConvertError(f"{relative_path(tree.sourcefile)}:{line}: {name}: a memory has no reset: write it "
+                                   "in a process of always(clk.posedge)")
 
     def _connect_children(self) -> None:
         for item in self.result.body:

@@ -67,7 +67,7 @@ def _convert(options: argparse.Namespace) -> Conversion:
     with intercepted():
         made = function(*options.arguments)
     block, name = made if isinstance(made, tuple) else (made, "")
-    return convert_block(block, name=options.name or name or block.name, out_dir=options.out)
+    return convert_block(block, name=options.name or name or getattr(block, "name", ""), out_dir=options.out)
 
 
 def _function(target: str) -> Callable[..., object]:
