@@ -6,7 +6,6 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from types import FunctionType
 
 from myhdl import ConversionError, ToVerilogWarning
 from myhdl._block import _Block
@@ -114,7 +113,7 @@ def convert_block(block: _Block | Callable[[], _Block], *, name: str, out_dir: P
     then leaves `out_dir` as it was. Files of an earlier conversion into `out_dir` are replaced.
     """
     hierarchy = Hierarchy()
-    if not isinstance(block, FunctionType):
+    if isinstance(block, _Block) or not callable(block):
         top = hierarchy.convert_top(top_call(block), name)
     else:
         with intercepted():
