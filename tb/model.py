@@ -26,7 +26,7 @@ def converted(variant: str, config: str) -> Conversion:
 
 
 def _convert(variant: str, config: str, folder: Path) -> None:
-    convert_in_subprocess("rtl.contract:accelerator", folder, arguments=(variant, config))
+    convert_in_subprocess("rtl.contract:elaborate", folder, arguments=(variant, config))
 
 
 def memory_words(simulator: str, memory_bytes: int) -> int:
