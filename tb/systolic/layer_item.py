@@ -1,0 +1,251 @@
+"""Constrained-random layers for the systolic array: one randomised item is one small graph.
+
+The item's classes (kernel, stride, padding, precision, fusion, tiles) are what the coverage crosses; a stratum fixes
+some of them, so that a run of consecutive items visits every combination.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from rtl.systolic.config import Config
+
+os.environ.setdefault("VSC_SOLVER", "dv-solve")  # the default back end is a hundred times slower
+
+import vsc
+from vsc.model.rand_state import RandState
+
+LARGEST_MAP = 40
+ATTEMPTS = 40
+
+
+class Operator(IntEnum):
+    CONVOLUTION = 0
+    FULLY_CONNECTED = 1
+    ADD = 2
+    MAX_POOL = 3
+    AVERAGE_POOL = 4
+
+
+class Kernel(IntEnum):
+    ONE = 0
+    THREE = 1
+    SQUARE = 2
+    NOT_SQUARE = 3
+
+
+class Stride(IntEnum):
+    ONE = 0
+    TWO = 1
+    MORE = 2
+
+
+class Precision(IntEnum):
+    """Bits of map and weights."""
+
+    INT8 = 0
+    INT4 = 1
+    MAP8_WEIGHTS4 = 2
+    MAP4_WEIGHTS8 = 3
+
+
+class Fusion(IntEnum):
+    NONE = 0
+    ACTIVATION = 1
+    ADD = 2
+    POOL = 3
+
+
+class Tiles(IntEnum):
+    """How many tiles a dimension is cut into."""
+
+    ONE = 0
+    TWO = 1
+    MORE = 2  # and the last one is smaller
+
+
+class Corner(IntEnum):
+    """Pattern of the data."""
+
+    RANDOM = 0
+    LOWEST = 1
+    HIGHEST = 2
+    ZERO_POINT = 3
+    CHECKERBOARD = 4
+    SPARSE = 5
+
+
+@dataclass(frozen=True)
+class LayerShape:
+    """A randomised layer. kernel, stride: (y, x); padding: (top, left, bottom, right)."""
+
+    operator: Operator
+    precision: Precision
+    fusion: Fusion
+    corner: Corner
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    height: int
+    width: int
+    in_channels: int
+    out_channels: int
+
+    @property
+    def result(self) -> tuple[int, int]:
+        """Height and width of the convolution's result."""
+        top, left, bottom, right = self.padding
+        return (
+            (self.height + top + bottom - self.kernel[0]) // self.stride[0] + 1,
+            (self.width + left + right - self.kernel[1]) // self.stride[1] + 1,
+        )
+
+    def cycles(self, config: Config) -> int:
+        """About how long the array is busy."""
+        passes = {Precision.INT8: 4, Precision.INT4: 1}.get(self.precision, 2)
+        pieces = self.kernel[0] * -(-self.kernel[1] * self.in_channels // config.rows)
+        pixels = self.result[0] * self.result[1]
+        return passes * pieces * -(-self.out_channels // config.columns) * pixels
+
+
+@vsc.randobj  # type: ignore[untyped-decorator]
+class LayerItem:
+    """The random variables and their rules. rows, columns: of the array, so that tiles come out as asked."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self.rows, self.columns = rows, columns
+        for name in ("operator", "kernel", "stride", "padded", "precision", "fusion", "corner"):
+            setattr(self, name, vsc.rand_uint8_t())
+        for name in ("input_tiles", "output_tiles", "pixel_tiles"):
+            setattr(self, name, vsc.rand_uint8_t())
+        for name in ("kernel_y", "kernel_x", "stride_y", "stride_x", "height", "width"):
+            setattr(self, name, vsc.rand_uint8_t())
+        for name in ("top", "left", "bottom", "right", "in_channels", "out_channels"):
+            setattr(self, name, vsc.rand_uint8_t())
+
+    @vsc.constraint  # type: ignore[untyped-decorator]
+    def classes(self) -> None:
+        self.operator < len(Operator)
+        self.kernel < len(Kernel)
+        self.stride < len(Stride)
+        self.padded < 2
+        self.precision < len(Precision)
+        self.fusion < len(Fusion)
+        self.corner < len(Corner)
+        self.input_tiles < len(Tiles)
+        self.output_tiles < len(Tiles)
+        self.pixel_tiles < len(Tiles)
+        vsc.dist(self.operator, [vsc.weight(0, 70), vsc.weight(1, 10), vsc.weight((2, 4), 20)])
+        vsc.dist(self.corner, [vsc.weight(0, 60), vsc.weight((1, len(Corner) - 1), 40)])
+
+    @vsc.constraint  # type: ignore[untyped-decorator]
+    def kernels(self) -> None:
+        self.kernel_y.inside(vsc.rangelist((1, 11)))
+        self.kernel_x.inside(vsc.rangelist((1, 11)))
+        with vsc.if_then(self.kernel == Kernel.ONE):
+            self.kernel_y == 1
+            self.kernel_x == 1
+        with vsc.else_if(self.kernel == Kernel.THREE):
+            self.kernel_y == 3
+            self.kernel_x == 3
+        with vsc.else_if(self.kernel == Kernel.SQUARE):
+            self.kernel_y == self.kernel_x
+            self.kernel_y.not_inside(vsc.rangelist(1, 3))
+        with vsc.else_then:
+            self.kernel_y != self.kernel_x
+
+    @vsc.constraint  # type: ignore[untyped-decorator]
+    def strides(self) -> None:
+        self.stride_y.inside(vsc.rangelist((1, 4)))
+        self.stride_x.inside(vsc.rangelist((1, 4)))
+        with vsc.if_then(self.stride == Stride.ONE):
+            self.stride_y == 1
+            self.stride_x == 1
+        with vsc.else_if(self.stride == Stride.TWO):
+            self.stride_y == 2
+            self.stride_x == 2
+        with vsc.else_then:
+            self.stride_y > 2
+            self.stride_x > 1
+
+    @vsc.constraint  # type: ignore[untyped-decorator]
+    def paddings(self) -> None:
+        for side, kernel in (
+            (self.top, self.kernel_y),
+            (self.bottom, self.kernel_y),
+            (self.left, self.kernel_x),
+            (self.right, self.kernel_x),
+        ):
+            side <= kernel
+            side <= 5
+        with vsc.if_then(self.padded == 0):
+            self.top == 0
+            self.left == 0
+            self.bottom == 0
+            self.right == 0
+        with vsc.else_then:
+            self.top + self.left + self.bottom + self.right > 0
+
+    @vsc.constraint  # type: ignore[untyped-decorator]
+    def maps(self) -> None:
+        self.height.inside(vsc.rangelist((1, LARGEST_MAP)))
+        self.width.inside(vsc.rangelist((1, LARGEST_MAP)))
+        self.kernel_y <= self.height + self.top + self.bottom
+        self.kernel_x <= self.width + self.left + self.right
+        with vsc.if_then(self.pixel_tiles == Tiles.ONE):
+            self.height <= 12
+            self.width <= 12
+
+    @vsc.constraint  # type: ignore[untyped-decorator]
+    def channels(self) -> None:
+        for tiles, channels, lanes in (
+            (self.input_tiles, self.in_channels, self.rows),
+            (self.output_tiles, self.out_channels, self.columns),
+        ):
+            with vsc.if_then(tiles == Tiles.ONE):
+                channels.inside(vsc.rangelist((1, lanes)))
+            with vsc.else_if(tiles == Tiles.TWO):
+                channels.inside(vsc.rangelist((lanes + 1, 2 * lanes)))
+            with vsc.else_then:
+                channels.inside(vsc.rangelist((2 * lanes + 1, 3 * lanes - 1)))
+
+
+class LayerSource:
+    """Layers by seed: the same seed and stratum give the same layer."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._item = LayerItem(config.rows, config.columns)
+
+    def layer(self, seed: int, stratum: Mapping[str, int], budget: int) -> LayerShape:
+        """A layer with the classes that `stratum` fixes, of about `budget` cycles at most if one is found soon."""
+        self._item.set_randstate(RandState.mkFromSeed(seed))
+        drawn = [self._draw(stratum)]
+        while drawn[-1].cycles(self.config) > budget and len(drawn) < ATTEMPTS:
+            drawn.append(self._draw(stratum))
+        return min(drawn, key=lambda shape: shape.cycles(self.config)) if len(drawn) == ATTEMPTS else drawn[-1]
+
+    def _draw(self, stratum: Mapping[str, int]) -> LayerShape:
+        with self._item.randomize_with() as item:
+            for name, value in stratum.items():
+                getattr(item, name) == value
+        return self._shape(self._item)
+
+    def _shape(self, item: Any) -> LayerShape:
+        return LayerShape(
+            operator=Operator(int(item.operator)),
+            precision=Precision(int(item.precision)),
+            fusion=Fusion(int(item.fusion)),
+            corner=Corner(int(item.corner)),
+            kernel=(int(item.kernel_y), int(item.kernel_x)),
+            stride=(int(item.stride_y), int(item.stride_x)),
+            padding=(int(item.top), int(item.left), int(item.bottom), int(item.right)),
+            height=int(item.height),
+            width=int(item.width),
+            in_channels=int(item.in_channels),
+            out_channels=int(item.out_channels),
+        )

@@ -1,0 +1,115 @@
+"""Constrained-random layers: drawn, compiled and computed before one simulation runs them all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from compiler.errors import DoesNotFit
+from rtl.systolic.config import CONFIGS, Config
+from tb.job import Action, Request
+from tb.launch import failures_of, prepare_folder, simulate, verdict_of
+from tb.prepare import Stimulus, request, stimulus
+from tb.settings import ControlTiming
+#from tb.systolic.coverage import sample
+from tb.systolic.layer_graph import layer_data, layer_graph
+from tb.systolic.layer_item import LayerShape, LayerSource
+from tb.systolic.strata import Circumstances, circumstances, stratum
+
+BUDGET = {"tiny": 3000}
+LARGEST_BUDGET = 15000
+REDRAWS = 20
+
+
+@dataclass(frozen=True)
+class Item:
+    """A drawn layer with everything that it runs under."""
+
+    seed: int
+    shape: LayerShape
+    made: Stimulus
+    under: Circumstances
+
+
+def run(
+    *, variant: str, config: str, simulator: str, seeds: Sequence[int], first: int, folder: Path, trace: bool = False,
+    coverage: bool = False, **_: Any,
+) -> Mapping[str, Any]:  # fmt: skip
+    """Regression job: a layer for each seed."""
+    sizes, work = CONFIGS[config], folder / "simulation"
+    prepare_folder(work)
+    items = draw(sizes, seeds, first)
+    requests = [make_request(item, work, first + number) for number, item in enumerate(items)]
+    timing = ControlTiming(skew=seeds[0] % 4, stall=seeds[0] % 100)
+    done, outcomes = simulate(
+        variant, config, simulator, requests, work, seeds[0], timing=timing, trace=trace, coverage=coverage
+    )
+    hits = [
+        sample(item.shape, item.made, outcome, item.seed, sizes)
+        for item, outcome in zip(items, outcomes, strict=True)
+        if outcome.passed
+    ]
+    (folder / "coverage.json").write_text(json.dumps([hit.record() for hit in hits]))
+    return {
+        "verdict": verdict_of(outcomes),
+        "checked": sum(outcome.values for outcome in outcomes),
+        "failures": failures_of(outcomes),
+        "cycles": sum(outcome.cycles for outcome in outcomes),
+        "digest": digest([(outcome.cycles, outcome.layers, outcome.error) for outcome in outcomes]),
+        "wall_seconds": done.wall_seconds,
+        "coverage_file": str(done.coverage or ""),
+    }
+
+
+def draw(config: Config, seeds: Sequence[int], first: int) -> list[Item]:
+    """An item for each seed; `first` is the number of the first one, which decides its stratum."""
+    source = LayerSource(config)
+    return [_item(source, seed, first + number) for number, seed in enumerate(seeds)]
+
+
+def _item(source: LayerSource, seed: int, index: int) -> Item:
+    """The first layer that fits the configuration, of those that the seed gives."""
+    under, config = circumstances(index, seed), source.config
+    budget = BUDGET.get(config.name, LARGEST_BUDGET)
+    for redraw in range(REDRAWS):
+        shape = source.layer(seed + redraw, stratum(index), budget)
+        graph = layer_graph(shape, seed)
+        try:
+            data = layer_data(graph, shape.corner, seed, sum(under.batches))
+            return Item(seed, shape, stimulus("systolic", config, graph, data), under)
+        except DoesNotFit:
+            continue
+    raise DoesNotFit(f"item {index}, seed {seed}: none of {REDRAWS} layers fits {config.name}")
+
+
+def make_request(item: Item, folder: Path, index: int) -> Request:
+    """Write the item's files, and its request."""
+    under = item.under
+    delay = _delay(under, item.made.program.instructions, item.shape.cycles(CONFIGS[item.made.program.config]))
+    return request(
+        item.made, folder, f"item{index}", item.seed, under.batches,
+        memory=under.memory, action=under.action, delay=delay,
+    )  # fmt: skip
+
+
+def _delay(under: Circumstances, instructions: int, cycles: int) -> int:
+    """When the action comes: a cycle, the number of a burst, or an instruction (never END)."""
+    match under.action:
+        case Action.SOFT_RESET:
+            return 1 + int(under.position * (cycles + 500))
+        case Action.READ_ERROR:
+            return 1 + int(under.position * 6)
+        case Action.WRITE_ERROR:
+            return 1
+        case Action.BAD_INSTRUCTION | Action.BAD_OPERAND:
+            return int(under.position * (instructions - 1))
+    return 0
+
+
+def digest(value: object) -> str:
+    """Short hash of plain data."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -1,0 +1,79 @@
+"""Which classes each item of a random run fixes, so that consecutive items visit every bin of the crosses."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tb.job import Action
+from tb.settings import MemorySettings, Reorder, Stalls
+from tb.systolic.layer_item import Corner, Fusion, Kernel, Operator, Precision, Stride, Tiles
+
+CROSS = (("kernel", Kernel), ("stride", Stride), ("padded", range(2)), ("precision", (0, 1)), ("fusion", Fusion))
+TILES = (("input_tiles", Tiles), ("output_tiles", Tiles), ("pixel_tiles", Tiles))
+OTHERS = (("operator", Operator), ("precision", Precision), ("corner", Corner))
+ACTIONS = (
+    Action.SOFT_RESET,
+    Action.READ_ERROR,
+    Action.WRITE_ERROR,
+    Action.WATCHDOG,
+    Action.BAD_INSTRUCTION,
+    Action.BAD_OPERAND,
+    Action.BAD_HASH,
+)
+MEMORIES = ("fast", "slow", "read stalls", "write stalls", "all stalls")
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What an item runs under. batches: images of each RUN; position: 0 to 1, where in the run an action comes."""
+
+    memory: MemorySettings
+    action: Action
+    batches: tuple[int, ...]
+    position: float
+
+
+def stratum(index: int) -> dict[str, int]:
+    """The classes that item number `index` fixes. Of eight items five go through the first cross, one through the
+    tiles, one through the other operators, and one is free."""
+    group, place = divmod(index, 8)
+    if place < 5:
+        return {**_mixed(CROSS, 5 * group + place), "operator": int(Operator.CONVOLUTION)}
+    if place == 5:
+        return {**_mixed(TILES, group), "operator": int(Operator.CONVOLUTION), "kernel": int(Kernel.ONE)}
+    return _mixed(OTHERS, group) if place == 6 else {}
+
+
+def _mixed(classes: tuple[tuple[str, object], ...], number: int) -> dict[str, int]:
+    """Number `number` of all combinations, the first class fastest."""
+    chosen = {}
+    for name, kinds in classes:
+        values = [int(kind) for kind in kinds]  # type: ignore[attr-defined]
+        number, place = divmod(number, len(values))
+        chosen[name] = values[place]
+    return chosen
+
+
+def circumstances(index: int, seed: int) -> Circumstances:
+    """Memory timing, disturbance and batches of an item."""
+    rng = random.Random(seed)
+    action = ACTIONS[index // 6 % len(ACTIONS)] if index % 6 == 3 else Action.RUN
+    batches = rng.choice([(1,), (1,), (1,), (2,), (1, 1), (1, 1, 1, 1)])
+    return Circumstances(memory(rng.choice(MEMORIES), rng), action, batches, rng.random())
+
+
+def memory(kind: str, rng: random.Random) -> MemorySettings:
+    """Memory timing of a kind."""
+    reorder = rng.choice(list(Reorder))
+    latency = rng.randrange(1, 60)
+    stalls: Mapping[str, Stalls] = {
+        "fast": Stalls(),
+        "slow": Stalls(),
+        "read stalls": Stalls(ar=rng.randrange(200), r=rng.randrange(230)),
+        "write stalls": Stalls(aw=rng.randrange(200), w=rng.randrange(240), b=rng.randrange(240)),
+        "all stalls": Stalls(*(rng.randrange(180) for _ in range(5))),
+    }
+    rate = rng.randrange(16, 128) if kind == "slow" else 512 if kind == "fast" else 256
+    return MemorySettings(latency, rate, stalls[kind], reorder)
