@@ -67,7 +67,7 @@ class Hierarchy:
     def _build(self, child: Child, name: str) -> Module:
         result = ModuleBuilder(name, child, self.module).build()
         ports = tuple(port_of(port, signal) for port, signal in result.ports.items())
-        _check_ports(child, ports)
+        _check_ports(child, ports, result.pruned)
         sources = tuple(sorted(relative_path(source) for source in result.sources))
         return Module(name, ports, write_module(result), sources)
 
@@ -96,11 +96,13 @@ def _check_top_ports(child: Child) -> None:
                         "pack it into a wide bus")
 
 
-def _check_ports(child: Child, ports: tuple[Port, ...]) -> None:
-    """A Signal argument that does nothing is an error; an unused field of an interface is left out."""
-    idle = [
-        port.name for port in ports if port.direction == "unused" and port.name in child.arguments.arguments
-    ]
+def _check_ports(child: Child, ports: tuple[Port, ...], pruned: set[str]) -> None:
+    """A Signal argument that does nothing is an error.
+
+    Left out of the module without a word: an unused field of an interface, and what only `pruned` branches use.
+    """
+    arguments = child.arguments.arguments
+    idle = [port.name for port in ports if port.direction == "unused" and port.name in arguments.keys() - pruned]
     if idle:
         raise ConvertError(f"{_place(child)}: arguments neither read nor driven: {', '.join(idle)}")
 

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,17 @@ WAIVERS: tuple[Waiver, ...] = (
     Waiver("verilator", "WIDTHEXPAND", _NO_WIDTHS),
     Waiver("verilator", "WIDTHTRUNC", _NO_WIDTHS),
     Waiver("verilator", "DECLFILENAME", "`line names the Python file, which holds several blocks"),
+    Waiver("verilator", "VARHIDDEN", "an instance and something inside its child may share a name: neither sees the other"),
+    Waiver(
+        "verilator",
+        "UNUSEDSIGNAL.*Bits of signal are not used",
+        "words go whole to every block that takes a field of them; a Signal unused altogether stays an error",
+    ),
+    Waiver(
+        "verilator",
+        "CASEINCOMPLETE",
+        "an if chain without else keeps the value, as in Python; in combinational logic that is reported as LATCH",
+    ),
     Waiver("verilator", "CMPCONST", "a comparison with a parameter may be decided by its value"),
     Waiver("verilator", "UNSIGNED", "a comparison with a parameter may be decided by its value"),
     Waiver("iverilog", r"@\* is sensitive to all \d+ words in array", "it is meant: any word may be read"),
@@ -62,9 +73,7 @@ def _verilator(files: Sequence[Path], top: str) -> list[str]:
     program = _verilator_program()
     if not program:
         return []
-    waived = [f"-Wno-{waiver.pattern}" for waiver in WAIVERS if waiver.tool == "verilator"]
-    return [program, "--lint-only", "--quiet", "-Wall", "-Wwarn-style", "-Wwarn-UNDRIVEN", "-Wwarn-UNUSEDSIGNAL",
-            *waived, "--top-module", top, *map(str, files)]
+    return [program, "--lint-only", "--quiet", "-Wall", "--top-module", top, *map(str, files)]
 
 
 def _iverilog(files: Sequence[Path], top: str) -> list[str]:
@@ -72,15 +81,24 @@ def _iverilog(files: Sequence[Path], top: str) -> list[str]:
     return [program, "-g2012", "-Wall", "-t", "null", "-s", top, *map(str, files)] if program else []
 
 
-def _run(tool: str, command: list[str]) -> Iterator[str]:
+def _run(tool: str, command: list[str]) -> list[str]:
+    """Messages that are not waived, one string for each."""
     environment = {**os.environ, **_environment(command[0])}
     result = subprocess.run(command, env=environment, capture_output=True, text=True)
     waived = re.compile("|".join(waiver.pattern for waiver in WAIVERS if waiver.tool == tool))
-    lines = [line for line in (result.stderr + result.stdout).splitlines() if line.strip()]
-    kept = [line for line in lines if not (tool == "iverilog" and waived.search(line))]
-    if result.returncode and not kept:
+    messages = _messages(tool, result.stderr + result.stdout)
+    kept = [message for message in messages if not waived.search(message.splitlines()[0])]
+    if result.returncode and not messages:
         kept = [f"{command[0]} ended with {result.returncode} and said nothing"]
-    return (f"{tool}: {line}" for line in kept)
+    return [f"{tool}: {message}" for message in kept]
+
+
+def _messages(tool: str, text: str) -> list[str]:
+    """Verilator explains each message in lines that follow it; Icarus writes one line each."""
+    if tool == "iverilog":
+        return [line for line in text.splitlines() if line.strip()]
+    found = re.findall(r"^%.*(?:\n(?!%).*)*", text, re.MULTILINE)
+    return [message for message in found if "Exiting due to" not in message.splitlines()[0]]
 
 
 def _verilator_package() -> Path | None:

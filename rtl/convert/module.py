@@ -84,6 +84,8 @@ class Elaborated:
     memories: list[_MemInfo] = field(default_factory=list)
     lines: dict[str, tuple[str, int]] = field(default_factory=dict)
     body: list[Any] = field(default_factory=list)
+    parts: list[_SliceSignal] = field(default_factory=list)
+    pruned: set[str] = field(default_factory=set)
     unused: list[_Signal] = field(default_factory=list)
     sources: set[str] = field(default_factory=set)
 
@@ -98,7 +100,7 @@ class ModuleBuilder:
         ports = [pair for key, value in arguments.arguments.items() for pair in port_signals(key, value)]
         self.result = Elaborated(name, replace(child, arguments=arguments), dict(ports))
         self.scopes: list[Scope] = []
-        self.names: dict[int, str] = {}
+        self.in_source: set[int] = set()
 
     def build(self) -> Elaborated:
         """Elaborate, name and analyse; raises ConvertError with every problem found."""
@@ -117,6 +119,7 @@ class ModuleBuilder:
         self._connect_children()
         self._mark_unused()
         self._check()
+        self.result.pruned = {name for name, signal in self.result.ports.items() if id(signal) in self.in_source}
         return self.result
 
     def _enter(self, block: _Block, prefix: str) -> None:
@@ -192,7 +195,16 @@ class ModuleBuilder:
                         self._declare(item, scope.prefix + name)
         for process in self._processes():
             for name, signal in process.sigdict.items():
+                self.in_source.add(id(signal))
                 self._declare(signal, name)
+                if isinstance(signal, _SliceSignal):
+                    self._name_part(signal, name)
+
+    def _name_part(self, part: _SliceSignal, name: str) -> None:
+        """A slice that a process reads gets a wire: Verilog cannot index `bus[7:0]` again."""
+        if not any(part is other for other in self.result.parts):
+            part._name = self.namespace.unique(name)
+            self.result.parts.append(part)
 
     def _declare(self, signal: _Signal, name: str) -> None:
         if isinstance(signal, _SliceSignal):
@@ -209,8 +221,7 @@ class ModuleBuilder:
 
     def _name_signal(self, signal: _Signal, name: str) -> None:
         signal._name = name
-        for part in signal._slicesigs:
-            name_slice(part)
+        name_slices(signal)
 
     def _check_sources(self) -> None:
         problems = [text for process in self._processes() for text in check_process(
@@ -342,17 +353,21 @@ def is_used(memory: _MemInfo) -> bool:
     return bool(memory._driven or memory._read or any(word._driven or word._read for word in memory.mem))
 
 
-def name_slice(part: _SliceSignal) -> None:
-    """Give a slice shadow its Verilog text, `bus[7:0]`, counted from the Signal at the root."""
+def slice_text(part: _SliceSignal) -> str:
+    """Verilog text of a slice shadow, `bus[7:0]`, counted from the Signal at the root."""
     root, shift = part._sig, 0
     while isinstance(root, _SliceSignal):
         shift, root = shift + (root._right or 0), root._sig
     if part._right is None:
-        part._name = f"{root._name}[{part._left + shift}]"
-    else:
-        part._name = f"{root._name}[{part._left + shift - 1}:{part._right + shift}]"
-    for inner in part._slicesigs:
-        name_slice(inner)
+        return f"{root._name}[{part._left + shift}]"
+    return f"{root._name}[{part._left + shift - 1}:{part._right + shift}]"
+
+
+def name_slices(signal: _Signal) -> None:
+    """Name all slices of a Signal, and theirs, by their text."""
+    for part in signal._slicesigs:
+        part._name = slice_text(part)
+        name_slices(part)
 
 
 def mark_read(signal: _Signal) -> None:

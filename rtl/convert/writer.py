@@ -11,7 +11,7 @@ from myhdl._ShadowSignal import ConcatSignal
 from myhdl._Signal import Constant, _Signal
 
 from rtl.convert.lines import definition_line, directive, relative_path
-from rtl.convert.module import Elaborated, Instance, Port, port_of
+from rtl.convert.module import Elaborated, Instance, Port, port_of, slice_text
 from rtl.convert.ports import describe
 from rtl.convert.processes import write_process
 
@@ -84,6 +84,10 @@ def _declarations(module: Elaborated) -> Iterator[str]:
                 assigns.append(f"assign {signal._name} = {_concatenation(signal)};")
     for memory in module.memories:
         yield from _at(module, memory.name, _memory(memory))
+    for part in module.parts:
+        if part._read:
+            yield from _at(module, part._name, f"wire {_type(part)}{part._name};")
+            assigns.append(f"assign {part._name} = {slice_text(part)};")
     yield from assigns
 
 
