@@ -2,7 +2,7 @@
 
 What differs from MyHDL: a `` `line `` directive before every statement; always_comb is `always @*`;
 literals keep their sign beyond 31 bits; conditional expressions stand in parentheses; registers are reset
-in the order of the source.
+in the order of their names.
 """
 
 from __future__ import annotations
@@ -88,8 +88,10 @@ class _Task(_Lines, Expressions, verilog._ConvertTaskVisitor):
 class _ClockedWithReset(_Lines, Expressions, verilog._ConvertAlwaysSeqVisitor):
     def visit_FunctionDef(self, node) -> None:
         tree = self.tree
-        tree.sigregs = sorted(tree.sigregs, key=lambda signal: signal._name)
-        tree.varregs = sorted(tree.varregs, key=lambda register: register[0])
+        driven = {id(tree.symdict[name]) for name in tree.outputs}
+        driven |= {id(word) for name in tree.outmems for word in tree.symdict[name]}
+        left = [signal for signal in tree.sigregs if id(signal) in driven]
+        tree.sigregs = sorted(left, key=lambda signal: signal._name)
         super().visit_FunctionDef(node)
 
 

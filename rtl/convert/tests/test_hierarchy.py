@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from myhdl import Constant, Signal, always, always_comb, block, intbv
+from myhdl import Constant, ResetSignal, Signal, always, always_comb, always_seq, block, concat, intbv
 
 from rtl.convert import ConvertError, LintError, convert_block, lint, unused
 from rtl.convert.hierarchy import _check_interpreter
@@ -169,6 +169,39 @@ def test_a_constant_goes_in_as_a_parameter(tmp_path):
 
 
 @block
+def optional(clk, rst, a, bound, y, flag, cfg):
+    low = a(4, 0)
+
+    @always_seq(clk.posedge, reset=rst)
+    def work():
+        if cfg.saturate:
+            y.next = bound
+            flag.next = a > bound
+        else:
+            y.next = concat(low[2:], low[3], a[8:])
+
+    return work
+
+
+@block
+def with_optional(clk, rst, a, bound, y):
+    flag = Signal(bool(0))
+    inner = optional(clk, rst, a, bound, y, flag, Config(saturate=False))
+    unused(bound, "no bound here")
+    return inner
+
+
+def test_what_only_pruned_branches_use_is_left_out(tmp_path):
+    conversion = convert_block(
+        lambda: with_optional(bit(), reset(), word(), word(), word(11)), name="top", out_dir=tmp_path
+    )
+    text = text_of(conversion, "optional")
+    assert "bound" not in text and "flag" not in text
+    assert "assign low = a[3:0];" in text and "{low[1:0], low[3], a[7:0]}" in text
+    lint(conversion.files, "top")
+
+
+@block
 def twice_driven(a, y):
     first, second = designs.edge(a, y), designs.edge(a, y)
     return first, second
@@ -216,7 +249,7 @@ def output_to_slice(a, y):
 def reset_memory(clk, rst, a, y):
     words = [word() for _ in range(64)]
 
-    @designs.always_seq(clk.posedge, reset=rst)
+    @always_seq(clk.posedge, reset=rst)
     def write():
         words[a[6:]].next = a
         y.next = words[0]
@@ -225,7 +258,7 @@ def reset_memory(clk, rst, a, y):
 
 
 def reset():
-    return designs.ResetSignal(0, active=1, isasync=False)
+    return ResetSignal(0, active=1, isasync=False)
 
 
 def bit():
