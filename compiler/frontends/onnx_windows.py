@@ -7,7 +7,7 @@ import numpy as np
 from compiler.errors import MalformedFile, UnsupportedOperator
 from compiler.frontends.onnx_builder import Builder, Padding, attribute, inputs, only
 from compiler.frontends.onnx_format import NodeRecord
-from compiler.frontends.windows import ceil_padding, same_padding
+from compiler.frontends.windows import ceil_padding, check_window, same_padding
 from golden.ir import Conv2D, Pool2D
 
 Pair = tuple[int, int]
@@ -34,6 +34,7 @@ def convolution(build: Builder, node: NodeRecord) -> None:
     stride = _pair(node, "strides", (1, 1))
     size = _padded_size(build.shape(source), before)
     padding = _sum(before, _padding(node, size, kernel, stride))
+    check_window(kernel, padding)
     names = [build.keep(weights, values.transpose(0, 2, 3, 1))]
     if bias:
         names.append(build.keep(bias, build.floats(bias, "bias", 1)))
@@ -87,6 +88,7 @@ def _pool(build: Builder, node: NodeRecord, kind: str) -> None:
         raise UnsupportedOperator("count_include_pad must be 0 where there is padding")
     if attribute(node, "ceil_mode", 0):
         padding = _rounded_up(size, kernel, stride, padding)
+    check_window(kernel, padding)
     build.make(node, Pool2D(kind, kernel, stride, padding), source)
 
 

@@ -23,7 +23,7 @@ from compiler.errors import (
 )
 from compiler.frontends.loaded import Loaded, read_file
 from compiler.frontends.tflite_format import ModelRecord, OperatorRecord, TensorRecord, decode
-from compiler.frontends.windows import same_padding
+from compiler.frontends.windows import check_window, same_padding
 from golden.check import check
 from golden.ir import (
     Add,
@@ -277,9 +277,12 @@ def _padding(
         raise MalformedFile(f"has a kernel of {kernel}")
     scheme = operator.options["Padding"]
     if scheme == tflite.Padding.VALID:
+        check_window(kernel, (0, 0, 0, 0))
         return (0, 0, 0, 0)
     if scheme != tflite.Padding.SAME:
         raise MalformedFile(f"padding scheme {scheme} is unknown")
     top, bottom = same_padding(size[0], kernel[0], stride[0])
     left, right = same_padding(size[1], kernel[1], stride[1])
-    return (top, left, bottom, right)
+    padding = (top, left, bottom, right)
+    check_window(kernel, padding)
+    return padding

@@ -125,6 +125,11 @@ CHANGES: dict[str, tuple[Callable[[Any], None], type[AssayError], str]] = {
         MalformedFile,
         "node 'max_pool2d_2' (MAX_POOL_2D): has a stride of (2, 0)",
     ),
+    "kernel": (
+        lambda model: setattr(_options(model, 2), "filterWidth", 1 << 20),
+        UnsupportedOperator,
+        "(MAX_POOL_2D): kernel (3, 1048576) must have 1 to 65536 positions",
+    ),
     "padding": (lambda model: setattr(_options(model, 3), "padding", 2), MalformedFile, "padding scheme 2"),
     "inputs": (
         lambda model: setattr(model.subgraphs[0].operators[5], "inputs", [0]),
