@@ -1,4 +1,4 @@
-"""Random MyHDL expressions through MyHDL's simulator and, converted, through Icarus.
+"""Random MyHDL expressions through MyHDL's simulator and, converted, through Icarus or Verilator.
 
     python -m rtl.convert.tests.fuzz --seed 1 --count 300
 
@@ -13,11 +13,10 @@ import argparse
 import importlib.util
 import random
 import re
-import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +24,9 @@ from types import ModuleType
 from myhdl import Signal, Simulation, delay, instance, intbv, modbv
 
 from rtl.convert import ConvertError, convert_block
+from rtl.convert.tests.simulate import icarus, verilator
+
+Simulator = Callable[[Sequence[Path], str, Path], list[str]]
 
 INPUTS: dict[str, str] = {
     "a": "intbv(0)[4:]",
@@ -287,7 +289,7 @@ def _declare(kind: str) -> str:
     return f"{'signed ' if signal.min < 0 else ''}[{len(signal) - 1}:0]"
 
 
-def run(seed: int, count: int, folder: Path, depth: int = 3) -> Outcome:
+def run(seed: int, count: int, folder: Path, depth: int = 3, simulator: Simulator = icarus) -> Outcome:
     """Generate, convert, simulate and compare; `folder` keeps the sources."""
     rng = random.Random(seed)
     generator = Generator(rng)
@@ -311,7 +313,7 @@ def run(seed: int, count: int, folder: Path, depth: int = 3) -> Outcome:
         outcome.accepted.append(expression)
         tops.append((number, ports, kind))
         expected[number] = values
-    _compare(tops, expected, expressions, stimuli, folder, outcome)
+    _compare(tops, expected, expressions, stimuli, folder, outcome, simulator)
     return outcome
 
 
@@ -327,20 +329,17 @@ def _trap(message: str) -> str:
     return found.group() if found else message.splitlines()[0]
 
 
-def _compare(tops, expected, expressions, stimuli, folder: Path, outcome: Outcome) -> None:
+def _compare(tops, expected, expressions, stimuli, folder: Path, outcome: Outcome, simulator: Simulator) -> None:
     if not tops:
         return
     (folder / "bench.v").write_text(bench(tops, stimuli))
-    files = [str(folder / f"e{number}" / f"expression_{number}.v") for number, _, _ in tops]
-    subprocess.run(["iverilog", "-g2012", "-s", "bench", "-o", str(folder / "sim"), str(folder / "bench.v"), *files],
-                   check=True, stdout=subprocess.DEVNULL)
-    output = subprocess.run(["vvp", "-n", str(folder / "sim")], check=True, capture_output=True, text=True).stdout
-    rows = [line.split() for line in output.splitlines()]
+    files = [folder / "bench.v", *(folder / f"e{number}" / f"expression_{number}.v" for number, _, _ in tops)]
+    rows = [line.split() for line in simulator(files, "bench", folder)]
     for column, (number, _, kind) in enumerate(tops):
         for row, value in enumerate(expected[number]):
             if rows[row][column] != str(value):
                 outcome.wrong.append(f"expression_{number}: y [{kind}] of\n{expressions[number]}\n with {stimuli[row]}: "
-                                     f"Python {value}, Icarus {rows[row][column]}")
+                                     f"Python {value}, Verilog {rows[row][column]}")
                 break
 
 
@@ -349,10 +348,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--depth", type=int, default=3)
-    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--keep", type=Path, help="folder that keeps sources and Verilog")
+    parser.add_argument("--verilator", action="store_true", help="simulate by Verilator instead of Icarus")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        outcome = run(options.seed, options.count, options.keep or Path(temporary), options.depth)
+        simulator = verilator if options.verilator else icarus
+        outcome = run(options.seed, options.count, options.keep or Path(temporary), options.depth, simulator)
     print(f"{len(outcome.accepted)} accepted, {len(outcome.wrong)} wrong, refused: {dict(outcome.refused)}")
     print("\n".join(outcome.wrong))
     return bool(outcome.wrong)
