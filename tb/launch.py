@@ -113,7 +113,7 @@ def complete(requests: Sequence[Request], found: list[RequestOutcome], done: Out
     """An outcome for each request: those that the simulation did not reach have failed."""
     reason = done.failures[0] if done.failures else f"the simulation ended early; see {done.log}"
     missing = requests[len(found) :]
-    lost = [RequestOutcome(item.name, str(item.action), sum(item.batches), [reason]) for item in missing]
+    lost = [RequestOutcome(item.name, str(item.action), sum(item.batches), len(item.batches), [reason]) for item in missing]
     if done.failures and not missing and found:
         last = found[-1]
         found = [*found[:-1], replace(last, failures=[*last.failures, *done.failures])]

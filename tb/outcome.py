@@ -13,12 +13,13 @@ RESULTS = "requests.json"
 
 @dataclass
 class RequestOutcome:
-    """One request. tensors, values: how much was compared; error: code that an action brought about, 0 for none;
-    phase: what the accelerator did when the action came; registers: accesses checked against the register model."""
+    """One request of `images` in `batches` RUNs. tensors, values: how much was compared; error: code that an action brought about, 0 for none;
+    phase: what the accelerator did when the action came."""
 
     name: str
     action: str
     images: int
+    batches: int
     failures: list[str] = field(default_factory=list)
     cycles: int = 0
     tensors: int = 0

@@ -40,7 +40,7 @@ class RequestSequence:
             self.tensors = {name: data[name] for name in data.files}
         self.images = sum(request.batches)
         self.memory_map = place(self.program, self.images, env.bench.memory_bytes, request.seed)
-        self.outcome = RequestOutcome(request.name, str(request.action), self.images)
+        self.outcome = RequestOutcome(request.name, str(request.action), self.images, len(request.batches))
 
     async def body(self) -> RequestOutcome:
         """Disturb if asked for, then run undisturbed and compare everything."""
@@ -147,13 +147,13 @@ class RequestSequence:
             self.outcome.failures.append(f"{self.request.action}: ERROR_PC {found.index}, must be {plan.index}")
 
     async def _phase(self) -> str:
-        """How far the accelerator was: configuring, or the share of layers that had ended."""
+        """How far the accelerator was: configuring, in the first layer, or later."""
         ended = sum(layer.images for layer in self.env.scoreboard.verdict.layers)
         if not await self.env.host.read("STATUS") & Status.CONFIGURED:
             return "configure"
         if ended == 0:
             return "first layer"
-        return "middle" if ended < len(self.program.layers) * self.images else "end"
+        return "later"
 
     async def _recover(self) -> None:
         """Soft reset; the registers must then say that nothing is going on."""

@@ -32,33 +32,35 @@ BITS = {
 
 
 class GraphMaker:
-    """Builds the graph of one layer. map_bits, weight_bits: of its tensors."""
+    """Builds a graph layer by layer. `shape` is the layer in hand; map_bits, weight_bits: of its tensors."""
 
-    def __init__(self, shape: LayerShape, seed: int) -> None:
-        self.shape = shape
+    def __init__(self, seed: int) -> None:
         self.random = np.random.default_rng(seed)
-        self.map_bits, self.weight_bits = BITS[shape.precision]
         self.tensors: dict[str, Tensor] = {}
         self.nodes: list[Node] = []
         self.constants: dict[str, Array] = {}
         self.inputs: list[str] = []
 
-    def graph(self) -> Graph:
-        """The layer's graph."""
-        match self.shape.operator:
+    def layer(self, shape: LayerShape, source: str | None = None) -> str:
+        """Add a layer that reads `source`, or an input of its own; the tensor that it makes."""
+        self.shape = shape
+        self.map_bits, self.weight_bits = BITS[shape.precision]
+        read = source or self._input((1, shape.height, shape.width, shape.in_channels))
+        match shape.operator:
             case Operator.CONVOLUTION:
-                result = self._fused(self._convolution(self._source()))
+                return self._fused(self._convolution(read))
             case Operator.FULLY_CONNECTED:
-                result = self._fully_connected(self._source())
+                return self._fully_connected(read)
             case Operator.ADD:
-                result = self._node("add", Add(self._activation()), (self._source(), self._source()))
+                return self._node("add", Add(self._activation()), (read, self._input(self.tensors[read].shape)))
             case Operator.MAX_POOL:
-                result = self._pool(self._source(), "max")
-            case _:
-                result = self._pool(self._source(), "average")
-        return Graph(
-            "layer", tuple(self.inputs), (result,), self.tensors, tuple(self.nodes), self.constants
-        )
+                return self._pool(read, "max")
+            case Operator.AVERAGE_POOL:
+                return self._pool(read, "average")
+
+    def graph(self, *outputs: str) -> Graph:
+        """The graph, with these tensors as its outputs."""
+        return Graph("layers", tuple(self.inputs), outputs, self.tensors, tuple(self.nodes), self.constants)
 
     def _fused(self, result: str) -> str:
         match self.shape.fusion:
@@ -70,10 +72,6 @@ class GraphMaker:
                 kind = "max" if self.random.integers(2) else "average"
                 return self._fusable_pool(result, kind)
         return result
-
-    def _source(self) -> str:
-        shape = self.shape
-        return self._input((1, shape.height, shape.width, shape.in_channels))
 
     def _input(self, shape: tuple[int, ...]) -> str:
         name = f"input{len(self.inputs)}"
@@ -98,9 +96,14 @@ class GraphMaker:
         fan_in = math.prod(shape[1:])
         scales = self.random.uniform(0.5, 1.5, shape[0]) / math.sqrt(fan_in) / 2**self.weight_bits
         kind = Quantisation(tuple(scales.tolist()), 0, self.weight_bits, 0)
-        self.tensors["weights"] = Tensor("weights", shape, kind)
-        self.constants["weights"] = self._weights(kind, shape)
-        return self._node("layer", operator, (source, "weights", self._bias(source, kind, shape[0])))
+        weights = self._constant("weights", kind, self._weights(kind, shape))
+        return self._node("layer", operator, (source, weights, self._bias(source, kind, shape[0])))
+
+    def _constant(self, kind: str, type_of: Quantisation, values: Array) -> str:
+        name = f"{kind}{len(self.nodes)}"
+        self.tensors[name] = Tensor(name, values.shape, type_of)
+        self.constants[name] = values
+        return name
 
     def _weights(self, kind: Quantisation, shape: tuple[int, ...]) -> Integers:
         values = self.random.integers(kind.low, kind.high + 1, shape)
@@ -111,9 +114,7 @@ class GraphMaker:
     def _bias(self, source: str, weights: Quantisation, channels: int) -> str:
         scale = self._type(source).scale[0]
         kind = Quantisation(tuple(scale * factor for factor in weights.scale), 0, 32, 0)
-        self.tensors["bias"] = Tensor("bias", (channels,), kind)
-        self.constants["bias"] = self.random.integers(-2000, 2000, channels).astype(np.int32)
-        return "bias"
+        return self._constant("bias", kind, self.random.integers(-2000, 2000, channels).astype(np.int32))
 
     def _pool(self, source: str, kind: str) -> str:
         shape = self.shape
@@ -146,6 +147,7 @@ class GraphMaker:
     ) -> str:
         shape = output_shape(operator, [self.tensors[source].shape for source in inputs])
         assert shape is not None
+        name = f"{name}{len(self.nodes)}"
         result = f"{name}_result"
         self.tensors[result] = Tensor(result, shape, like or self._quantisation())
         self.nodes.append(Node(name, operator, inputs, result))
@@ -167,7 +169,8 @@ class GraphMaker:
 
 def layer_graph(shape: LayerShape, seed: int) -> Graph:
     """The graph of a randomised layer."""
-    return GraphMaker(shape, seed).graph()
+    maker = GraphMaker(seed)
+    return maker.graph(maker.layer(shape))
 
 
 def layer_data(graph: Graph, corner: Corner, seed: int, images: int = 1) -> dict[str, Integers]:

@@ -106,6 +106,9 @@ class LayerShape:
 
     def cycles(self, config: Config) -> int:
         """About how long the array is busy."""
+        if self.operator is Operator.FULLY_CONNECTED:
+            features = self.height * self.width * self.in_channels
+            return 4 * -(-features // config.rows) * -(-self.out_channels // config.columns) * config.rows
         passes = {Precision.INT8: 4, Precision.INT4: 1}.get(self.precision, 2)
         pieces = self.kernel[0] * -(-self.kernel[1] * self.in_channels // config.rows)
         pixels = self.result[0] * self.result[1]
@@ -228,6 +231,16 @@ class LayerSource:
         while drawn[-1].cycles(self.config) > budget and len(drawn) < ATTEMPTS:
             drawn.append(self._draw(stratum))
         return min(drawn, key=lambda shape: shape.cycles(self.config)) if len(drawn) == ATTEMPTS else drawn[-1]
+
+    def layer_on(self, seed: int, size: tuple[int, int, int], budget: int) -> LayerShape:
+        """A layer whose map has this height, width and number of channels; 1x1 where the rules allow no other."""
+        height, width, channels = size
+        if max(height, width) > LARGEST_MAP or channels >= 3 * self.config.rows:
+            return LayerShape(
+                Operator.CONVOLUTION, Precision.INT4, Fusion.NONE, Corner.RANDOM, (1, 1), (1, 1), (0, 0, 0, 0),
+                height, width, channels, self.config.columns,
+            )  # fmt: skip
+        return self.layer(seed, {"height": height, "width": width, "in_channels": channels}, budget)
 
     def _draw(self, stratum: Mapping[str, int]) -> LayerShape:
         with self._item.randomize_with() as item:

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from compiler.errors import DoesNotFit
+from golden.ir import Graph
 from rtl.systolic.config import CONFIGS, Config
 from tb.job import Action, Request
 from tb.launch import failures_of, prepare_folder, simulate, verdict_of
 from tb.prepare import Stimulus, request, stimulus
 from tb.settings import ControlTiming
-#from tb.systolic.coverage import sample
+from tb.systolic.coverage import sample
 from tb.systolic.layer_graph import layer_data, layer_graph
 from tb.systolic.layer_item import LayerShape, LayerSource
+from tb.systolic.small_graph import small_graph
 from tb.systolic.strata import Circumstances, circumstances, stratum
 
 BUDGET = {"tiny": 3000}
@@ -76,14 +78,23 @@ def _item(source: LayerSource, seed: int, index: int) -> Item:
     under, config = circumstances(index, seed), source.config
     budget = BUDGET.get(config.name, LARGEST_BUDGET)
     for redraw in range(REDRAWS):
-        shape = source.layer(seed + redraw, stratum(index), budget)
-        graph = layer_graph(shape, seed)
+        shape, graph = _drawn(source, seed + redraw, index, under, budget)
         try:
             data = layer_data(graph, shape.corner, seed, sum(under.batches))
             return Item(seed, shape, stimulus("systolic", config, graph, data), under)
         except DoesNotFit:
             continue
     raise DoesNotFit(f"item {index}, seed {seed}: none of {REDRAWS} layers fits {config.name}")
+
+
+def _drawn(
+    source: LayerSource, seed: int, index: int, under: Circumstances, budget: int
+) -> tuple[LayerShape, Graph]:
+    """A layer of the item's stratum; where something goes wrong on purpose, a small graph every other time."""
+    if under.action is not Action.RUN and index % 4 > 1:
+        return small_graph(source, seed, budget // 2)
+    shape = source.layer(seed, stratum(index), budget)
+    return shape, layer_graph(shape, seed)
 
 
 def make_request(item: Item, folder: Path, index: int) -> Request:

@@ -1,0 +1,187 @@
+"""Functional coverage of a whole regression: which bins of the crosses were hit, and by how many seeds.
+
+A variant declares its crosses as data (tb/<variant>/coverage.py: CROSSES) and each item's bins as records; a bin
+counts when two items with different seeds hit it. The same samples go through pyvsc covergroups, which write UCIS.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import vsc
+
+RECORDS = "coverage.json"
+SEEDS_NEEDED = 2
+MOST_EXCLUDED = 0.05
+TESTPLAN = Path(__file__).parents[1] / "testplan"
+SHOWN = 20
+
+Values = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Cross:
+    """axes: (name, values) each. possible: the combinations that exist, () for all."""
+
+    name: str
+    axes: tuple[tuple[str, Values], ...]
+    possible: tuple[Values, ...] = ()
+
+    @property
+    def bins(self) -> tuple[Values, ...]:
+        """Every bin."""
+        return self.possible or tuple(product(*(values for _, values in self.axes)))
+
+
+@dataclass(frozen=True)
+class Hit:
+    """What one item with a seed covered: (cross, bin) each."""
+
+    seed: int
+    bins: tuple[tuple[str, Values], ...]
+
+    def record(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"seed": self.seed, "bins": [[name, *values] for name, values in self.bins]}
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """A bin that cannot be reached; '*' stands for any value."""
+
+    cross: str
+    values: Values
+    reason: str
+
+    def covers(self, name: str, values: Values) -> bool:
+        """Whether it excludes that bin."""
+        pairs = zip(self.values, values, strict=False)
+        return name == self.cross and all(mine in ("*", given) for mine, given in pairs)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The merged result. seeds: of each bin that was hit."""
+
+    crosses: tuple[Cross, ...]
+    seeds: Mapping[tuple[str, Values], frozenset[int]]
+    exclusions: tuple[Exclusion, ...]
+
+    def missing(self, cross: Cross) -> list[Values]:
+        """Bins that fewer than two seeds hit, excluded ones left out."""
+        return [
+            values
+            for values in cross.bins
+            if len(self.seeds.get((cross.name, values), ())) < SEEDS_NEEDED and not self.excluded(cross, values)
+        ]
+
+    def excluded(self, cross: Cross, values: Values) -> bool:
+        """Whether the testplan says that the bin cannot be reached."""
+        return any(exclusion.covers(cross.name, values) for exclusion in self.exclusions)
+
+    def failures(self) -> list[str]:
+        """Missing bins, too many exclusions, exclusions that were hit all the same."""
+        lost = [f"{cross.name}: {', '.join(values)}" for cross in self.crosses for values in self.missing(cross)]
+        found = [f"{bin_name}: not hit by two seeds" for bin_name in lost]
+        total = sum(len(cross.bins) for cross in self.crosses)
+        left_out = [(c, values) for c in self.crosses for values in c.bins if self.excluded(c, values)]
+        if len(left_out) > MOST_EXCLUDED * total:
+            found.append(f"{len(left_out)} of {total} bins are excluded, at most {MOST_EXCLUDED:.0%} may be")
+        wrong = [(c.name, values) for c, values in left_out if (c.name, values) in self.seeds]
+        return found + [f"{name}: {', '.join(values)}: excluded, but was hit" for name, values in wrong]
+
+    def text(self) -> str:
+        """One line for each cross, then what is missing and what is excluded."""
+        return "\n".join([*(self._line(cross) for cross in self.crosses), *self._details()])
+
+    def _line(self, cross: Cross) -> str:
+        left_out = sum(self.excluded(cross, values) for values in cross.bins)
+        wanted = len(cross.bins) - left_out
+        hit = wanted - len(self.missing(cross))
+        return f"{cross.name:12} {hit:4} of {wanted:4} bins hit by {SEEDS_NEEDED} seeds, {left_out} excluded"
+
+    def _details(self) -> Iterator[str]:
+        for cross in self.crosses:
+            for values in self.missing(cross)[:SHOWN]:
+                yield f"  missing  {cross.name}: {', '.join(values)}"
+        for exclusion in self.exclusions:
+            yield f"  excluded {exclusion.cross}: {', '.join(exclusion.values)}: {exclusion.reason}"
+
+
+def merge(variant: str, records: Iterable[Mapping[str, Any]]) -> Coverage:
+    """All items' records together. Raises ValueError for a bin that no cross has."""
+    crosses: tuple[Cross, ...] = import_module(f"tb.{variant}.coverage").CROSSES
+    known = {(cross.name, values) for cross in crosses for values in cross.bins}
+    seeds: dict[tuple[str, Values], set[int]] = {}
+    for record in records:
+        for name, *values in record["bins"]:
+            place = (str(name), tuple(values))
+            if place not in known:
+                raise ValueError(f"coverage: {name} has no bin {', '.join(values)}")
+            seeds.setdefault(place, set()).add(int(record["seed"]))
+    frozen = {place: frozenset(found) for place, found in seeds.items()}
+    return Coverage(crosses, frozen, exclusions(TESTPLAN / f"{variant}.toml"))
+
+
+def exclusions(path: Path) -> tuple[Exclusion, ...]:
+    """The [[exclusion]] entries of a testplan file."""
+    entries = tomllib.loads(path.read_text()).get("exclusion", []) if path.exists() else []
+    return tuple(Exclusion(entry["cross"], tuple(entry["bin"]), entry["reason"]) for entry in entries)
+
+
+def read_records(folder: Path) -> list[dict[str, Any]]:
+    """Every item's record under a regression's folder."""
+    return [record for file in sorted(folder.rglob(RECORDS)) for record in json.loads(file.read_text())]
+
+
+@vsc.covergroup  # type: ignore[untyped-decorator]
+class CrossGroup:
+    """A pyvsc covergroup with a coverpoint for each axis and their cross."""
+
+    def __init__(self, cross: Cross) -> None:
+        self.with_sample({name: vsc.uint8_t() for name, _ in cross.axes})
+        points = []
+        for name, values in cross.axes:
+            bins = {value: vsc.bin(number) for number, value in enumerate(values)}
+            points.append(vsc.coverpoint(getattr(self, name), bins=bins, name=name))
+            setattr(self, f"{name}_point", points[-1])
+        if len(points) > 1:
+            self.all = vsc.cross(points, name=cross.name)
+        self.options.name = cross.name
+
+
+def write_ucis(crosses: Sequence[Cross], records: Iterable[Mapping[str, Any]], path: Path) -> None:
+    """Sample every record through pyvsc and write the UCIS file."""
+    groups = {cross.name: (cross, CrossGroup(cross)) for cross in crosses}
+    for record in records:
+        for name, *values in record["bins"]:
+            cross, group = groups[name]
+            group.sample(*(known.index(value) for value, (_, known) in zip(values, cross.axes, strict=True)))
+    vsc.write_coverage_db(str(path))
+
+
+def report(*, variant: str = "", regression: str, folder: Path, **_: Any) -> Mapping[str, Any]:
+    """Regression report over every variant that left records: fails when a bin is missing."""
+    del variant
+    variants = sorted(path.parent.name for path in Path(__file__).parent.glob("*/coverage.py"))
+    records = read_records(Path(regression))
+    if not records:
+        return {"verdict": "skip", "message": "no test of this run collects functional coverage"}
+    merged = [merge(name, records) for name in variants]
+    for name, found in zip(variants, merged, strict=True):
+        (folder / f"{name}.txt").write_text(found.text() + "\n")
+        write_ucis(found.crosses, records, folder / f"{name}.xml")
+    failures = [failure for found in merged for failure in found.failures()]
+    return {
+        "verdict": "fail" if failures else "pass",
+        "checked": sum(len(cross.bins) for found in merged for cross in found.crosses),
+        "failures": failures,
+        "text": [line for found in merged for line in found.text().splitlines()],
+    }

@@ -1,0 +1,117 @@
+"""Functional coverage of the systolic array: what an item that passed has covered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Any
+
+from rtl.lib.registers import Error
+from rtl.systolic.config import Config
+from tb.coverage import Cross, Hit, Values
+from tb.job import Action
+from tb.outcome import RequestOutcome
+from tb.prepare import Stimulus
+from tb.systolic.layer_item import Corner, Fusion, Kernel, LayerShape, Operator, Precision, Stride, Tiles
+from tb.systolic.tiles import cut_of_layer
+
+
+def names(kinds: type[IntEnum]) -> Values:
+    """The values of an axis."""
+    return tuple(kind.name for kind in kinds)
+
+
+STALLS = ("none", "read", "write", "dependency")
+PHASES = ("configure", "first layer", "later")
+ERRORS = tuple(error.name for error in Error if error not in (Error.NONE, Error.BAD_REQUEST))
+# Which error can come when. A configuration is checked before anything runs; instructions run after it; a layer is
+# stored to memory after its results are complete, so that a write can only fail later.
+POSSIBLE_ERRORS = (
+    ("CONFIG_MISMATCH", "configure"),
+    ("ILLEGAL_INSTRUCTION", "first layer"),
+    ("ILLEGAL_INSTRUCTION", "later"),
+    ("OPERAND_RANGE", "first layer"),
+    ("OPERAND_RANGE", "later"),
+    ("BUS_READ", "configure"),
+    ("BUS_READ", "first layer"),
+    ("BUS_READ", "later"),
+    ("BUS_WRITE", "later"),
+    ("WATCHDOG", "configure"),
+    ("WATCHDOG", "first layer"),
+    ("WATCHDOG", "later"),
+)
+CROSSES = (
+    Cross(
+        "layer",
+        (
+            ("kernel", names(Kernel)),
+            ("stride", names(Stride)),
+            ("padding", ("no", "yes")),
+            ("precision", ("INT8", "INT4")),
+            ("fusion", names(Fusion)),
+        ),
+    ),
+    Cross("tiles", (("inputs", names(Tiles)), ("outputs", names(Tiles)), ("pixels", names(Tiles)))),
+    Cross("stall", (("kind", STALLS), ("operator", names(Operator)))),
+    Cross("error", (("code", ERRORS), ("phase", PHASES)), POSSIBLE_ERRORS),
+    Cross("reset", (("phase", PHASES),)),
+    Cross("data", (("corner", names(Corner)), ("precision", names(Precision)))),
+    Cross("requests", (("queued", ("one", "back to back")), ("images", ("one", "more")))),
+)
+
+
+def sample(shape: LayerShape, made: Stimulus, outcome: RequestOutcome, seed: int, config: Config) -> Hit:
+    """What an item covered."""
+    found = [*_layer(shape, made), *_tiles(shape, made, config), *_stalls(shape, outcome)]
+    found += [*_disturbance(outcome), ("data", (shape.corner.name, shape.precision.name))]
+    return Hit(seed, tuple(found))
+
+
+def _layer(shape: LayerShape, made: Stimulus) -> Iterator[tuple[str, Values]]:
+    """The convolution as it ran: fused with the node after it only if both are in one layer."""
+    if shape.operator is not Operator.CONVOLUTION or shape.precision.name not in ("INT8", "INT4"):
+        return
+    fused = len(made.program.layers[0].nodes) > 1
+    if shape.fusion in (Fusion.ADD, Fusion.POOL) and not fused:
+        return
+    padding = "yes" if any(shape.padding) else "no"
+    classes = (_kernel(shape).name, _stride(shape).name, padding, shape.precision.name, shape.fusion.name)
+    yield "layer", classes
+
+
+def _kernel(shape: LayerShape) -> Kernel:
+    height, width = shape.kernel
+    if height != width:
+        return Kernel.NOT_SQUARE
+    return {1: Kernel.ONE, 3: Kernel.THREE}.get(height, Kernel.SQUARE)
+
+
+def _stride(shape: LayerShape) -> Stride:
+    return {(1, 1): Stride.ONE, (2, 2): Stride.TWO}.get(shape.stride, Stride.MORE)
+
+
+def _tiles(shape: LayerShape, made: Stimulus, config: Config) -> Iterator[tuple[str, Values]]:
+    if shape.operator is Operator.CONVOLUTION:
+        cut = cut_of_layer(made.program, 0, shape.in_channels, shape.out_channels, config)
+        if cut:
+            yield "tiles", (cut.reduction.name, cut.outputs.name, cut.pixels.name)
+
+
+def _stalls(shape: LayerShape, outcome: RequestOutcome) -> Iterator[tuple[str, Values]]:
+    """Stalls of a request of one layer, which are those of its operator."""
+    if len(outcome.layers) != 1:
+        return
+    stalls: dict[str, Any] = outcome.layers[0]["stalls"]
+    kinds = [kind for kind in STALLS if stalls.get(kind)]
+    for kind in kinds or ["none"]:
+        yield "stall", (kind, shape.operator.name)
+
+
+def _disturbance(outcome: RequestOutcome) -> Iterator[tuple[str, Values]]:
+    phase = outcome.phase if outcome.phase in PHASES else "later"
+    if outcome.action == Action.SOFT_RESET:
+        yield "reset", (phase,)
+    elif outcome.error:
+        yield "error", (Error(outcome.error).name, phase)
+    batches = "back to back" if outcome.batches > 1 else "one"
+    yield "requests", (batches, "more" if outcome.images > outcome.batches else "one")
