@@ -14,10 +14,10 @@ from rtl.convert.elaborate import Child, intercepted, top_call
 from rtl.convert.errors import ConvertError, TrapError
 from rtl.convert.lines import definition_line, relative_path
 from rtl.convert.module import Module, ModuleBuilder, Port, port_of
-from rtl.convert.result import Conversion, write
 from rtl.convert.myhdl_state import fresh_state
 from rtl.convert.naming import Namespace
 from rtl.convert.ports import describe, needs_dissolving
+from rtl.convert.result import Conversion, write
 from rtl.convert.writer import write_module
 
 
@@ -86,14 +86,18 @@ def _place(child: Child) -> str:
 
 def _check_interpreter(version: tuple[int, int]) -> None:
     if version >= (3, 14):
-        raise ConvertError("trap 14: MyHDL 0.11.52 needs ast.Str, which Python 3.14 removed: use 3.11 to 3.13")
+        raise ConvertError(
+            "trap 14: MyHDL 0.11.52 needs ast.Str, which Python 3.14 removed: use 3.11 to 3.13"
+        )
 
 
 def _check_top_ports(child: Child) -> None:
     lists = [name for name, value in child.arguments.arguments.items() if needs_dissolving(value)]
     if lists:
-        raise TrapError(f"{_place(child)}: trap 9: {', '.join(lists)}: a list cannot be a port of the top; "
-                        "pack it into a wide bus")
+        raise TrapError(
+            f"{_place(child)}: trap 9: {', '.join(lists)}: a list cannot be a port of the top; "
+            "pack it into a wide bus"
+        )
 
 
 def _check_ports(child: Child, ports: tuple[Port, ...], pruned: set[str]) -> None:
@@ -102,7 +106,9 @@ def _check_ports(child: Child, ports: tuple[Port, ...], pruned: set[str]) -> Non
     Left out of the module without a word: an unused field of an interface, and what only `pruned` branches use.
     """
     arguments = child.arguments.arguments
-    idle = [port.name for port in ports if port.direction == "unused" and port.name in arguments.keys() - pruned]
+    idle = [
+        port.name for port in ports if port.direction == "unused" and port.name in arguments.keys() - pruned
+    ]
     if idle:
         raise ConvertError(f"{_place(child)}: arguments neither read nor driven: {', '.join(idle)}")
 

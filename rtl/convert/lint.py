@@ -35,7 +35,11 @@ WAIVERS: tuple[Waiver, ...] = (
     Waiver("verilator", "WIDTHEXPAND", _NO_WIDTHS),
     Waiver("verilator", "WIDTHTRUNC", _NO_WIDTHS),
     Waiver("verilator", "DECLFILENAME", "`line names the Python file, which holds several blocks"),
-    Waiver("verilator", "VARHIDDEN", "an instance and something inside its child may share a name: neither sees the other"),
+    Waiver(
+        "verilator",
+        "VARHIDDEN",
+        "an instance and something inside its child may share a name: neither sees the other",
+    ),
     Waiver(
         "verilator",
         "UNUSEDSIGNAL.*Bits of signal are not used",

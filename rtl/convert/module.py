@@ -23,11 +23,11 @@ from myhdl.conversion._misc import _kind
 
 from rtl.convert.elaborate import Child, elaborate
 from rtl.convert.errors import ConvertError, TrapError
-from rtl.convert.expressions import annotate
 from rtl.convert.lines import assignment_lines, definition_line, relative_path
 from rtl.convert.naming import Namespace, named_values, walk
-from rtl.convert.prune import pruned
 from rtl.convert.ports import fresh_arguments, port_signals
+from rtl.convert.prune import pruned
+from rtl.convert.signedness import annotate
 from rtl.convert.traps import check_process
 from rtl.convert.unused import collected
 
@@ -119,7 +119,9 @@ class ModuleBuilder:
         self._connect_children()
         self._mark_unused()
         self._check()
-        self.result.pruned = {name for name, signal in self.result.ports.items() if id(signal) in self.in_source}
+        self.result.pruned = {
+            name for name, signal in self.result.ports.items() if id(signal) in self.in_source
+        }
         return self.result
 
     def _enter(self, block: _Block, prefix: str) -> None:
@@ -224,8 +226,11 @@ class ModuleBuilder:
         name_slices(signal)
 
     def _check_sources(self) -> None:
-        problems = [text for process in self._processes() for text in check_process(
-            process.funcobj, isinstance(process, _AlwaysComb))]
+        problems = [
+            text
+            for process in self._processes()
+            for text in check_process(process.funcobj, isinstance(process, _AlwaysComb))
+        ]
         if problems:
             raise TrapError(problems)
 
@@ -258,8 +263,10 @@ class ModuleBuilder:
         """`always @*` without anything to wait for would leave its outputs unknown for ever."""
         if tree.kind == _kind.ALWAYS_COMB and not tree.inputs and not tree.hasLos:
             line = tree.lineoffset + tree.body[0].lineno
-            raise ConvertError(f"{relative_path(tree.sourcefile)}:{line}: {tree.name} reads no Signal: assign whole "
-                               "Signals and nothing else, or use myhdl.Constant")
+            raise ConvertError(
+                f"{relative_path(tree.sourcefile)}:{line}: {tree.name} reads no Signal: assign whole "
+                "Signals and nothing else, or use myhdl.Constant"
+            )
 
     def _check_reset(self, tree: Any) -> None:
         """A reset of every word would make registers of what should be a RAM."""
@@ -268,8 +275,10 @@ class ModuleBuilder:
         for name in sorted(tree.outmems):
             if len(tree.symdict[name]) > LARGEST_RESET_LIST:
                 line = tree.lineoffset + tree.body[0].lineno
-                raise ConvertError(f"{relative_path(tree.sourcefile)}:{line}: {name}: a memory has no reset: write it "
-                                   "in a process of always(clk.posedge)")
+                raise ConvertError(
+                    f"{relative_path(tree.sourcefile)}:{line}: {name}: a memory has no reset: write it "
+                    "in a process of always(clk.posedge)"
+                )
 
     def _connect_children(self) -> None:
         for item in self.result.body:
@@ -291,8 +300,10 @@ class ModuleBuilder:
 
     def _drive(self, signal: _Signal, instance: Instance, port: str) -> None:
         site = instance.child.site
-        place = (f"{relative_path(site.frame.f_code.co_filename)}:{site.line}: {self.result.name}: "
-                 f"output {port} of {instance.name}")
+        place = (
+            f"{relative_path(site.frame.f_code.co_filename)}:{site.line}: {self.result.name}: "
+            f"output {port} of {instance.name}"
+        )
         if isinstance(signal, (_SliceSignal, ConcatSignal, Constant)):
             raise ConvertError(
                 f"{place} is connected to a slice, a concatenation or a constant: "

@@ -16,17 +16,21 @@ def _analyse_conditional(visitor: _AnalyzeVisitor, node: ast.IfExp) -> None:
     """Type of `a if test else b`, which MyHDL's analysis leaves out."""
     visitor.generic_visit(node)
     truth = isinstance(node.body.obj, bool) and isinstance(node.orelse.obj, bool)
-    node.obj = bool() if truth else -1
+    node.obj = False if truth else -1
 
 
 def _analyse_comparison(visitor: _AnalyzeVisitor, node: ast.Compare) -> None:
     """As MyHDL's, which fails on `v == 0` where v is a variable passed to a function."""
-    node.obj = bool()
+    node.obj = False
     for side in (node.left, *node.comparators):
         visitor.visit(side)
     value = node.comparators[0].obj
     value = int(value) if isinstance(value, bool) else value
-    if isinstance(node.ops[0], ast.Eq) and isinstance(node.left, ast.Name) and isinstance(value, (EnumItemType, int)):
+    if (
+        isinstance(node.ops[0], ast.Eq)
+        and isinstance(node.left, ast.Name)
+        and isinstance(value, (EnumItemType, int))
+    ):
         node.case = (node.left, value)
 
 

@@ -19,6 +19,7 @@ from rtl.convert.expressions import Expressions
 from rtl.convert.lines import directive
 from rtl.convert.literals import literal
 from rtl.convert.myhdl_state import replaced
+from rtl.convert.statements import Statements
 
 
 class _Lines:
@@ -64,28 +65,28 @@ class _Lines:
         self.writeline()
 
 
-class _Combinational(_Lines, Expressions, verilog._ConvertAlwaysCombVisitor):
+class _Combinational(_Lines, Statements, Expressions, verilog._ConvertAlwaysCombVisitor):
     def writeSensitivityList(self, senslist) -> None:
         self.write("@*")
 
 
-class _Continuous(_Lines, Expressions, verilog._ConvertSimpleAlwaysCombVisitor):
+class _Continuous(_Lines, Statements, Expressions, verilog._ConvertSimpleAlwaysCombVisitor):
     pass
 
 
-class _Clocked(_Lines, Expressions, verilog._ConvertAlwaysDecoVisitor):
+class _Clocked(_Lines, Statements, Expressions, verilog._ConvertAlwaysDecoVisitor):
     pass
 
 
-class _Function(_Lines, Expressions, verilog._ConvertFunctionVisitor):
+class _Function(_Lines, Statements, Expressions, verilog._ConvertFunctionVisitor):
     pass
 
 
-class _Task(_Lines, Expressions, verilog._ConvertTaskVisitor):
+class _Task(_Lines, Statements, Expressions, verilog._ConvertTaskVisitor):
     pass
 
 
-class _ClockedWithReset(_Lines, Expressions, verilog._ConvertAlwaysSeqVisitor):
+class _ClockedWithReset(_Lines, Statements, Expressions, verilog._ConvertAlwaysSeqVisitor):
     def visit_FunctionDef(self, node) -> None:
         tree = self.tree
         driven = {id(tree.symdict[name]) for name in tree.outputs}

@@ -164,7 +164,9 @@ class _Checker(ast.NodeVisitor):
         if isinstance(target, SignalType) and target._type is bool:
             self.report(node, "trap 7", "~ of a bool is negative in Python: write not")
         elif not isinstance(node.operand, (ast.Name, ast.Attribute, ast.Subscript)):
-            self.report(node, "trap 7", "~ of an expression is negative in Python: put it into a variable first")
+            self.report(
+                node, "trap 7", "~ of an expression is negative in Python: put it into a variable first"
+            )
         elif isinstance(node.operand, ast.Subscript) and not isinstance(node.operand.slice, ast.Slice):
             if not _isListOfSigs(self.resolved(node.operand.value)):
                 self.report(node, "trap 7", "~ of a bit is negative in Python: write not")
@@ -184,8 +186,12 @@ class _Checker(ast.NodeVisitor):
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
         if self._is_table(node.value):
-            self.report(node, "trap 5", "a table read inside an expression: read it into a variable or Signal "
-                                        "alone (x.next = TABLE[i])")
+            self.report(
+                node,
+                "trap 5",
+                "a table read inside an expression: read it into a variable or Signal "
+                "alone (x.next = TABLE[i])",
+            )
         self._check_base(node)
         self.generic_visit(node)
 
@@ -201,7 +207,9 @@ class _Checker(ast.NodeVisitor):
             self.report(node, "trap 12", f"slice of an expression: {_LAND.format(verb='slice')}")
         bounds = node.slice
         if isinstance(bounds, ast.Slice) and bounds.lower is None and bounds.upper is not None:
-            self.report(node, "trap 17", "x[:n] keeps the sign in Python and loses it in Verilog: write x[len(x):n]")
+            self.report(
+                node, "trap 17", "x[:n] keeps the sign in Python and loses it in Verilog: write x[len(x):n]"
+            )
 
     def _is_declaration(self, call: ast.Call) -> bool:
         return self.resolved(call.func) in (intbv, modbv) and self.kind_of_arguments(call) == CONSTANT
@@ -234,11 +242,18 @@ class _Checker(ast.NodeVisitor):
         if not isinstance(value, (list, tuple)) or not holds_signals(value):
             return
         if not _isListOfSigs(value):
-            self.report(node, "trap 8", "a nested list, or one of interfaces, in a process: flatten it to a list "
-                                        "of Signals outside")
+            self.report(
+                node,
+                "trap 8",
+                "a nested list, or one of interfaces, in a process: flatten it to a list of Signals outside",
+            )
         elif any(isinstance(item, _ShadowSignal) for item in value):
-            self.report(node, "trap 1", "a list of slices or concatenations becomes an undriven memory: slice the "
-                                        "bus in the process, or in one small block for each lane")
+            self.report(
+                node,
+                "trap 1",
+                "a list of slices or concatenations becomes an undriven memory: slice the "
+                "bus in the process, or in one small block for each lane",
+            )
 
     def visit_Call(self, node: ast.Call) -> None:
         function = self.resolved(node.func)
@@ -250,8 +265,12 @@ class _Checker(ast.NodeVisitor):
         elif isinstance(function, FunctionType) and function not in _CALLS:
             self._check_function(node, function)
         elif function not in _CALLS:
-            self.report(node, "trap 4", f"{ast.unparse(node.func)}() is copied into the Verilog as it stands: write "
-                                        "a conditional expression, or compute constants outside the process")
+            self.report(
+                node,
+                "trap 4",
+                f"{ast.unparse(node.func)}() is copied into the Verilog as it stands: write "
+                "a conditional expression, or compute constants outside the process",
+            )
         if function is bool and node.args:
             self._check_condition(node.args[0])
         self.generic_visit(node)
@@ -259,8 +278,11 @@ class _Checker(ast.NodeVisitor):
     def _check_function(self, node: ast.Call, function: FunctionType) -> None:
         for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
             if self.arithmetic(argument):
-                self.report(node, "trap 12", "a sum or product as argument is cut to 32 bits: put it into a "
-                                             "variable first")
+                self.report(
+                    node,
+                    "trap 12",
+                    "a sum or product as argument is cut to 32 bits: put it into a variable first",
+                )
         if self.depth < 8:
             self.problems += _Checker(function, depth=self.depth + 1).run()
 
@@ -295,8 +317,11 @@ class _Checker(ast.NodeVisitor):
 
     def _check_target(self, target: ast.AST) -> None:
         if isinstance(target, ast.Name) and target.id in self.loops:
-            self.report(target, "trap 18", f"loop variable {target.id} is changed: Python goes on counting, "
-                                           "Verilog does not")
+            self.report(
+                target,
+                "trap 18",
+                f"loop variable {target.id} is changed: Python goes on counting, Verilog does not",
+            )
         for node in ast.walk(target):
             if isinstance(node, ast.Attribute) and node.attr == "next":
                 base = node.value.value if isinstance(node.value, ast.Subscript) else node.value
@@ -308,7 +333,9 @@ class _Checker(ast.NodeVisitor):
             return
         name = node.target.id
         if name in self.loops:
-            self.report(node, "trap 18", f"inner loop counts with {name} of the outer loop: take another name")
+            self.report(
+                node, "trap 18", f"inner loop counts with {name} of the outer loop: take another name"
+            )
         for argument in getattr(node.iter, "args", []):
             if self.kind(argument) == HARDWARE:
                 self.report(node, "trap 15", "the bounds of a loop must be constants")
@@ -331,8 +358,12 @@ class _Checker(ast.NodeVisitor):
         for node in self._reads():
             value = self.resolved(node)
             if value is not None and id(value) in self.driven:
-                self.report(node, "trap 19", f"always_comb reads {self.driven[id(value)]}, which it drives: "
-                                             "Python sees the old value, Verilog the new; use a variable")
+                self.report(
+                    node,
+                    "trap 19",
+                    f"always_comb reads {self.driven[id(value)]}, which it drives: "
+                    "Python sees the old value, Verilog the new; use a variable",
+                )
 
     def _reads(self) -> Iterator[ast.AST]:
         """Names of Signals that are read: neither assigned, nor only asked for their width or bounds."""
@@ -348,7 +379,7 @@ def _not_read(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.Attribute) and node.attr == "next":
         base = node.value.value if isinstance(node.value, ast.Subscript) else node.value
         yield from ast.walk(base)
-    elif isinstance(node, ast.Attribute) and node.attr in ("min", "max"):
-        yield from ast.walk(node)
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len":
+    elif (isinstance(node, ast.Attribute) and node.attr in ("min", "max")) or (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
+    ):
         yield from ast.walk(node)

@@ -2,7 +2,19 @@
 
 from dataclasses import dataclass
 
-from myhdl import ConcatSignal, Constant, ResetSignal, Signal, always, always_comb, always_seq, block, enum, intbv, modbv
+from myhdl import (
+    ConcatSignal,
+    Constant,
+    ResetSignal,
+    Signal,
+    always,
+    always_comb,
+    always_seq,
+    block,
+    enum,
+    intbv,
+    modbv,
+)
 
 from rtl.convert import unused
 
@@ -77,8 +89,15 @@ def chain(clk, sink, total, cfg):
     unused(values[cfg.taps], "the last tap's value goes nowhere")
 
     taps = [
-        tap(clk, sink.valid, sink.data if n == 0 else values[n], values[n + 1], start if n == 0 else totals[n - 1],
-            totals[n], WEIGHTS[n % 2])
+        tap(
+            clk,
+            sink.valid,
+            sink.data if n == 0 else values[n],
+            values[n + 1],
+            start if n == 0 else totals[n - 1],
+            totals[n],
+            WEIGHTS[n % 2],
+        )
         for n in range(cfg.taps)
     ]
 
@@ -148,8 +167,13 @@ def filter_ports(cfg=None):
     """Ports of filter_top by name."""
     cfg = cfg or Config()
     return {
-        "clk": Signal(bool(0)), "rst": ResetSignal(0, active=1, isasync=False), "sink": stream(cfg.bits),
-        "result": signed(cfg.bits + 4), "recent": Signal(intbv(0)[16:]), "running": Signal(bool(0)), "cfg": cfg,
+        "clk": Signal(bool(0)),
+        "rst": ResetSignal(0, active=1, isasync=False),
+        "sink": stream(cfg.bits),
+        "result": signed(cfg.bits + 4),
+        "recent": Signal(intbv(0)[16:]),
+        "running": Signal(bool(0)),
+        "cfg": cfg,
     }
 
 

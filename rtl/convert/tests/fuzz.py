@@ -44,7 +44,23 @@ INPUTS: dict[str, str] = {
 }
 SIGNED = ("e", "p", "q", "s", "t")
 VECTORS = ("a", "b", "c", "d", "e", "m", "p", "q", "s", "t")
-CONSTANTS = ("0", "1", "2", "3", "5", "-1", "-4", "-100", "255", "1000", "2**31 - 1", "2**31", "-2**31", "2**35", "-7")
+CONSTANTS = (
+    "0",
+    "1",
+    "2",
+    "3",
+    "5",
+    "-1",
+    "-4",
+    "-100",
+    "255",
+    "1000",
+    "2**31 - 1",
+    "2**31",
+    "-2**31",
+    "2**35",
+    "-7",
+)
 
 
 @dataclass
@@ -71,8 +87,16 @@ class Generator:
         """An integer expression."""
         if depth == 0:
             return self.leaf()
-        forms = (self._binary, self._binary, self._binary, self._shift, self._conditional, self._unary, self.leaf,
-                 self._truth)
+        forms = (
+            self._binary,
+            self._binary,
+            self._binary,
+            self._shift,
+            self._conditional,
+            self._unary,
+            self.leaf,
+            self._truth,
+        )
         form = self.rng.choice(forms)
         return form() if form == self.leaf else form(depth)
 
@@ -123,7 +147,9 @@ class Generator:
         return f"({self.condition(depth - 1)})"
 
     def _conditional(self, depth: int) -> str:
-        return f"({self.expression(depth - 1)} if {self.condition(depth - 1)} else {self.expression(depth - 1)})"
+        return (
+            f"({self.expression(depth - 1)} if {self.condition(depth - 1)} else {self.expression(depth - 1)})"
+        )
 
     def body(self, depth: int) -> str:
         """Statements that assign y."""
@@ -180,17 +206,57 @@ def body_of(expression: str, other: str, condition: str, rng: random.Random) -> 
     forms: tuple[list[str], ...] = (
         [f"y.next = {expression}"],
         [f"if {condition}:", f"    y.next = {expression}", "else:", f"    y.next = {other}"],
-        [f"if a == 3:", f"    y.next = {expression}", "elif a == 0:", f"    y.next = {other}", "else:",
-         "    y.next = s"],
-        [f"if s == -3:", f"    y.next = {expression}", "elif s == 7:", f"    y.next = {other}", "elif s == -8:",
-         "    y.next = 5", "else:", "    y.next = a"],
+        [
+            "if a == 3:",
+            f"    y.next = {expression}",
+            "elif a == 0:",
+            f"    y.next = {other}",
+            "else:",
+            "    y.next = s",
+        ],
+        [
+            "if s == -3:",
+            f"    y.next = {expression}",
+            "elif s == 7:",
+            f"    y.next = {other}",
+            "elif s == -8:",
+            "    y.next = 5",
+            "else:",
+            "    y.next = a",
+        ],
         [f"v = {_WIDE}", f"v[:] = {expression}", f"y.next = v + ({other})"],
-        [f"v = {_WIDE}", "for i in range(4):", "    if b[i]:", f"        v[:] = v + ({expression})", "        continue",
-         "    if c[i + 2]:", "        break", f"    v[:] = v - i", "y.next = v"],
-        [f"v = {_WIDE}", f"v[:] = {expression}", f"v {rng.choice('+-*|&^')}= {other}", "v >>= 3", "y.next = v"],
-        [f"v = {_WIDE}", "for i in range(2):", f"    v[:] = v + (b[i * 4 + 4:i * 4] ^ ({expression}))", "y.next = v"],
+        [
+            f"v = {_WIDE}",
+            "for i in range(4):",
+            "    if b[i]:",
+            f"        v[:] = v + ({expression})",
+            "        continue",
+            "    if c[i + 2]:",
+            "        break",
+            "    v[:] = v - i",
+            "y.next = v",
+        ],
+        [
+            f"v = {_WIDE}",
+            f"v[:] = {expression}",
+            f"v {rng.choice('+-*|&^')}= {other}",
+            "v >>= 3",
+            "y.next = v",
+        ],
+        [
+            f"v = {_WIDE}",
+            "for i in range(2):",
+            f"    v[:] = v + (b[i * 4 + 4:i * 4] ^ ({expression}))",
+            "y.next = v",
+        ],
         [f"w = {expression}", "y.next = w"],
-        [f"w = {condition}", f"if w and not f:", f"    y.next = {expression}", "else:", f"    y.next = {other}"],
+        [
+            f"w = {condition}",
+            "if w and not f:",
+            f"    y.next = {expression}",
+            "else:",
+            f"    y.next = {other}",
+        ],
         ["if g:", "    y.next = TABLE[a]", "else:", f"    y.next = {expression}"],
         [f"y.next = larger(a, b) + ({expression})"],
         [f"v = {_WIDE}", f"v[:] = {expression}", "y.next = signum(v) * p"],
@@ -206,8 +272,10 @@ def ports_of(expression: str) -> list[str]:
 
 def write_source(path: Path, bodies: list[str]) -> ModuleType:
     """A Python module with one block for each body, imported."""
-    blocks = (TEMPLATE.format(number=number, ports=", ".join(ports_of(body)), body=body)
-              for number, body in enumerate(bodies))
+    blocks = (
+        TEMPLATE.format(number=number, ports=", ".join(ports_of(body)), body=body)
+        for number, body in enumerate(bodies)
+    )
     path.write_text(HEAD + "".join(blocks))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec and spec.loader
@@ -276,8 +344,12 @@ def bench(tops: list[tuple[int, list[str], str]], stimuli: list[dict[str, int]])
     outputs = ", ".join(f"y{number}" for number, _, _ in tops)
     form = " ".join(["%0d"] * len(tops))
     for stimulus in stimuli:
-        lines += [f"{name} = {value};" if abs(value) < 2**31 else f"{name} = {'-' if value < 0 else ''}64'd{abs(value)};"
-                  for name, value in stimulus.items()]
+        lines += [
+            f"{name} = {value};"
+            if abs(value) < 2**31
+            else f"{name} = {'-' if value < 0 else ''}64'd{abs(value)};"
+            for name, value in stimulus.items()
+        ]
         lines.append(f'#1 $display("{form}", {outputs});')
     return "\n".join([*lines, "end", "endmodule", ""])
 
@@ -329,7 +401,9 @@ def _trap(message: str) -> str:
     return found.group() if found else message.splitlines()[0]
 
 
-def _compare(tops, expected, expressions, stimuli, folder: Path, outcome: Outcome, simulator: Simulator) -> None:
+def _compare(
+    tops, expected, expressions, stimuli, folder: Path, outcome: Outcome, simulator: Simulator
+) -> None:
     if not tops:
         return
     (folder / "bench.v").write_text(bench(tops, stimuli))
@@ -338,8 +412,10 @@ def _compare(tops, expected, expressions, stimuli, folder: Path, outcome: Outcom
     for column, (number, _, kind) in enumerate(tops):
         for row, value in enumerate(expected[number]):
             if rows[row][column] != str(value):
-                outcome.wrong.append(f"expression_{number}: y [{kind}] of\n{expressions[number]}\n with {stimuli[row]}: "
-                                     f"Python {value}, Verilog {rows[row][column]}")
+                outcome.wrong.append(
+                    f"expression_{number}: y [{kind}] of\n{expressions[number]}\n with {stimuli[row]}: "
+                    f"Python {value}, Verilog {rows[row][column]}"
+                )
                 break
 
 

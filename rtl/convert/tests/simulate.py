@@ -24,9 +24,29 @@ def verilator(files: Sequence[Path], top: str, folder: Path) -> list[str]:
     """Lines printed under Verilator, registers starting from random values."""
     program = _verilator_program()
     environment = {**os.environ, **_environment(program), "MAKEFLAGS": _MAKEFLAGS}
-    _call([program, "--binary", "--timing", "-Wno-fatal", "-Wno-lint", "--x-initial", "unique", "-CFLAGS",
-           _COROUTINES, "-MAKEFLAGS", "OPT_FAST= OPT_GLOBAL=-O0", "--top-module", top, "--Mdir",
-           str(folder / "verilated"), "-o", "simulate", *map(str, files)], environment)
+    _call(
+        [
+            program,
+            "--binary",
+            "--timing",
+            "-Wno-fatal",
+            "-Wno-lint",
+            "--x-initial",
+            "unique",
+            "-CFLAGS",
+            _COROUTINES,
+            "-MAKEFLAGS",
+            "OPT_FAST= OPT_GLOBAL=-O0",
+            "--top-module",
+            top,
+            "--Mdir",
+            str(folder / "verilated"),
+            "-o",
+            "simulate",
+            *map(str, files),
+        ],
+        environment,
+    )
     lines = _call([str(folder / "verilated" / "simulate"), "+verilator+rand+reset+2", "+verilator+seed+7"])
     return [line for line in lines if not line.startswith("- ")]
 

@@ -25,16 +25,20 @@ initial begin
 end
 endmodule
 """
-STEP = ('{{rst, valid, last}} = 3\'d{control}; data = {data}; #1 clk = 1; #1 clk = 0; #1 '
-        '$display("%0d %0d %0d", result, recent, running);')
+STEP = (
+    "{{rst, valid, last}} = 3'd{control}; data = {data}; #1 clk = 1; #1 clk = 0; #1 "
+    '$display("%0d %0d %0d", result, recent, running);'
+)
 
 
 def stimuli() -> list[tuple[int, int, int, int]]:
     """(reset, valid, last, data) of every cycle: 20 beats fill the registers before anything is compared."""
     rng = random.Random(3)
     start = [(1, 1, 0, 5)] + [(int(n < 6), 1, 0, rng.randint(-128, 127)) for n in range(39)]
-    rest = [(int(rng.random() < 0.02), rng.randint(0, 1), int(rng.random() < 0.2), rng.randint(-128, 127))
-            for _ in range(CYCLES)]
+    rest = [
+        (int(rng.random() < 0.02), rng.randint(0, 1), int(rng.random() < 0.2), rng.randint(-128, 127))
+        for _ in range(CYCLES)
+    ]
     return start + rest
 
 
@@ -65,9 +69,13 @@ def design(tmp_path_factory):
     """Files of the converted filter and its bench, and what MyHDL says."""
     folder = tmp_path_factory.mktemp("equality")
     steps = stimuli()
-    body = "\n".join(STEP.format(control=reset * 4 + valid * 2 + last, data=data) for reset, valid, last, data in steps)
+    body = "\n".join(
+        STEP.format(control=reset * 4 + valid * 2 + last, data=data) for reset, valid, last, data in steps
+    )
     (folder / "bench.v").write_text(BENCH % body)
-    conversion = convert_block(lambda: filter_top(**filter_ports(Config())), name="filter_top", out_dir=folder)
+    conversion = convert_block(
+        lambda: filter_top(**filter_ports(Config())), name="filter_top", out_dir=folder
+    )
     return [folder / "bench.v", *conversion.files], in_myhdl(steps)[40:], folder
 
 

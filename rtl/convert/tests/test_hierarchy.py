@@ -40,9 +40,14 @@ def test_one_module_for_each_distinct_block(converted):
 def test_interface_fields_are_ports_with_direction_width_and_sign(converted):
     ports = {port.name: (port.direction, port.width, port.signed) for port in converted.ports}
     assert ports == {
-        "clk": ("input", 1, False), "rst": ("input", 1, False), "sink_data": ("input", 8, True),
-        "sink_valid": ("input", 1, False), "sink_last": ("input", 1, False), "result": ("output", 12, True),
-        "recent": ("output", 16, False), "running": ("output", 1, False),
+        "clk": ("input", 1, False),
+        "rst": ("input", 1, False),
+        "sink_data": ("input", 8, True),
+        "sink_valid": ("input", 1, False),
+        "sink_last": ("input", 1, False),
+        "result": ("output", 12, True),
+        "recent": ("output", 16, False),
+        "running": ("output", 1, False),
     }
 
 
@@ -139,10 +144,13 @@ def with_dissolved_child(clk, a, total):
 
 def test_a_child_with_a_list_of_signals_is_dissolved(tmp_path):
     conversion = convert_block(
-        lambda: with_dissolved_child(Signal(bool(0)), word(), word(12)), name="top", out_dir=tmp_path)
+        lambda: with_dissolved_child(Signal(bool(0)), word(), word(12)), name="top", out_dir=tmp_path
+    )
     text = text_of(conversion, "top")
     assert [file.stem for file in conversion.files] == ["edge_1", "top"]
-    assert "wire [7:0] lanes [0:2];" in text and ".target(lanes[2])" in text and "always @(posedge clk)" in text
+    assert (
+        "wire [7:0] lanes [0:2];" in text and ".target(lanes[2])" in text and "always @(posedge clk)" in text
+    )
     lint(conversion.files, "top")
 
 
@@ -316,5 +324,3 @@ def test_python_3_14_is_refused():
     _check_interpreter((3, 13))
     with pytest.raises(ConvertError, match="trap 14"):
         _check_interpreter((3, 14))
-
-

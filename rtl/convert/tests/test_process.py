@@ -12,8 +12,10 @@ from rtl.convert.lines import ROOT
 from rtl.convert.tests import designs
 
 TARGET = "rtl.convert.tests.designs:elaborate"
-FILTER = "import sys; from rtl.convert.tests import designs; from rtl.convert import convert_block; " \
+FILTER = (
+    "import sys; from rtl.convert.tests import designs; from rtl.convert import convert_block; "
     "convert_block(designs.elaborate()[0], name='filter_top', out_dir=__import__('pathlib').Path(sys.argv[1]))"
+)
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -22,7 +24,9 @@ def contents(folder: Path) -> dict[str, str]:
 
 def run(arguments: list[str], seed: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONHASHSEED": seed}
-    return subprocess.run([sys.executable, *arguments], env=environment, cwd=ROOT, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, *arguments], env=environment, cwd=ROOT, capture_output=True, text=True
+    )
 
 
 def test_trap_11_names_do_not_depend_on_hash_seed(tmp_path):

@@ -63,7 +63,9 @@ def trap_line(function: Callable) -> int:
     return first + next(number for number, text in enumerate(source) if "# trap" in text)
 
 
-@pytest.mark.parametrize(("trap", "function", "signals"), CASES, ids=lambda value: getattr(value, "__name__", None))
+@pytest.mark.parametrize(
+    ("trap", "function", "signals"), CASES, ids=lambda value: getattr(value, "__name__", None)
+)
 def test_trap_is_caught_at_its_line(trap, function, signals, tmp_path):
     with pytest.raises(ConvertError) as caught:
         convert(function, signals, tmp_path)
@@ -92,12 +94,20 @@ def test_trap_9_list_as_port_of_the_top(tmp_path):
 
 def test_trap_13_given_verilog(tmp_path, monkeypatch):
     monkeypatch.setattr(trapped.given_verilog, "verilog_code", "assign $y = $a;", raising=False)
-    with pytest.raises(ConvertError, match=rf"trapped.py:{trap_line(trapped.around_given_verilog)}: .*trap 13"):
+    with pytest.raises(
+        ConvertError, match=rf"trapped.py:{trap_line(trapped.around_given_verilog)}: .*trap 13"
+    ):
         convert(trapped.around_given_verilog, (unsigned, unsigned), tmp_path)
 
 
 def test_every_trap_of_the_guide_has_a_test():
     rows = [line.split("|")[1].strip() for line in GUIDE.read_text().splitlines() if line.startswith("| ")]
     documented = {int(row) for row in rows if row.isdigit()}
-    elsewhere = {6, 9, 11, 13, 14}  # 6 is 2 with a value; 11 in test_process; 14 in test_hierarchy; the others above
+    elsewhere = {
+        6,
+        9,
+        11,
+        13,
+        14,
+    }  # 6 is 2 with a value; 11 in test_process; 14 in test_hierarchy; the others above
     assert documented == {trap for trap, _, _ in CASES} | elsewhere
