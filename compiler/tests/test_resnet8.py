@@ -7,6 +7,7 @@ import pytest
 
 from compiler import networks
 from compiler.frontends.tflite import load_tflite
+from compiler.macs import macs, node_macs
 from compiler.tests.models import assay_model
 from golden import arithmetic
 from golden.ir import Array, Graph
@@ -56,3 +57,22 @@ def test_rounding_fully_connected_twice_is_found(
     differing = mismatches(graph, photographs, expected)
     assert differing[graph.nodes[-1].name] > 0
     assert sum(differing.values()) == differing[graph.nodes[-1].name]
+
+
+def test_inputs_are_ten_different_photographs(photographs: Array) -> None:
+    assert photographs.shape == (IMAGES, 32, 32, 3) and photographs.dtype == np.int8
+    assert len({image.tobytes() for image in photographs}) == IMAGES
+    assert all(image.std() > 10 for image in photographs)
+
+
+def test_inputs_follow_the_seed(photographs: Array) -> None:
+    made = networks.load("resnet8")
+    assert np.array_equal(photographs, made.images(IMAGES)) and np.array_equal(
+        photographs[:7], made.images(7)
+    )
+    assert not np.array_equal(photographs[5:], made.images(IMAGES, seed=1)[5:])
+
+
+def test_macs(graph: Graph) -> None:
+    assert macs(graph) == 12_501_632
+    assert node_macs(graph, graph.nodes[0]) == 32 * 32 * 16 * 27 and node_macs(graph, graph.nodes[-1]) == 640
