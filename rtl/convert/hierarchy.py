@@ -10,10 +10,11 @@ from pathlib import Path
 from myhdl import ConversionError, ToVerilogWarning
 from myhdl._block import _Block
 
+from rtl.convert.design import Module, Port, port_of
 from rtl.convert.elaborate import Child, intercepted, top_call
 from rtl.convert.errors import ConvertError, TrapError
 from rtl.convert.lines import definition_line, relative_path
-from rtl.convert.module import Module, ModuleBuilder, Port, port_of
+from rtl.convert.module import ModuleBuilder
 from rtl.convert.myhdl_state import fresh_state
 from rtl.convert.naming import Namespace
 from rtl.convert.ports import describe, needs_dissolving
@@ -103,7 +104,7 @@ def _check_top_ports(child: Child) -> None:
 def _check_ports(child: Child, ports: tuple[Port, ...], pruned: set[str]) -> None:
     """A Signal argument that does nothing is an error.
 
-    Left out of the module without a word: an unused field of an interface, and what only `pruned` branches use.
+    Left out of the module without a word: unused fields of interfaces, and what only `pruned` branches use.
     """
     arguments = child.arguments.arguments
     idle = [

@@ -27,8 +27,8 @@ class Waiver:
 
 
 _NO_WIDTHS = (
-    "Python's integers have no width: literals are 32 bits and sums as wide as their operands. That a value fits its "
-    "target is checked by the bounds of intbv in MyHDL's simulator, that both agree by replay"
+    "Python's integers have no width: literals are 32 bits, sums as wide as their operands. That a value fits "
+    "its target is checked by the bounds of intbv in MyHDL's simulator, that both agree by replay"
 )
 
 WAIVERS: tuple[Waiver, ...] = (
@@ -38,7 +38,7 @@ WAIVERS: tuple[Waiver, ...] = (
     Waiver(
         "verilator",
         "VARHIDDEN",
-        "an instance and something inside its child may share a name: neither sees the other",
+        "an instance and a Signal of its child may share a name: neither sees the other",
     ),
     Waiver(
         "verilator",

@@ -8,7 +8,7 @@ every port, every declaration and every complaint follows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from myhdl import SignalType
@@ -19,75 +19,19 @@ from myhdl._instance import _Instantiator
 from myhdl._ShadowSignal import ConcatSignal, _SliceSignal
 from myhdl._Signal import Constant, _Signal
 from myhdl.conversion._analyze import _analyzeGens
-from myhdl.conversion._misc import _kind
 
+from rtl.convert.checks import check_events, check_reset, check_signals
+from rtl.convert.design import Elaborated, Instance, Module, Scope
 from rtl.convert.elaborate import Child, elaborate
 from rtl.convert.errors import ConvertError, TrapError
-from rtl.convert.lines import assignment_lines, definition_line, relative_path
+from rtl.convert.lines import assignment_lines, relative_path
 from rtl.convert.naming import Namespace, named_values, walk
 from rtl.convert.ports import fresh_arguments, port_signals
 from rtl.convert.prune import pruned
+from rtl.convert.shadows import mark_read, name_slices
 from rtl.convert.signedness import annotate
 from rtl.convert.traps import check_process
 from rtl.convert.unused import collected
-
-LARGEST_RESET_LIST = 32
-
-
-@dataclass(frozen=True)
-class Port:
-    """A port of a converted module. `direction` is "input", "output" or "unused" (then it is left out)."""
-
-    name: str
-    direction: str
-    width: int
-    signed: bool
-
-
-@dataclass(frozen=True)
-class Module:
-    """A converted block: its Verilog text and what an instance of it needs to know."""
-
-    name: str
-    ports: tuple[Port, ...]
-    text: str
-    sources: tuple[str, ...]
-
-
-@dataclass
-class Instance:
-    """A child inside a module under conversion."""
-
-    name: str
-    module: Module
-    child: Child
-    signals: list[_Signal] = field(default_factory=list)
-
-
-@dataclass
-class Scope:
-    """A block whose processes stand in this module: the module's own, or a dissolved one below it."""
-
-    block: _Block
-    prefix: str
-    values: dict[str, Any]
-
-
-@dataclass
-class Elaborated:
-    """Everything the writer needs: ports, Signals and memories with names, processes and instances."""
-
-    name: str
-    child: Child
-    ports: dict[str, _Signal]
-    signals: list[_Signal] = field(default_factory=list)
-    memories: list[_MemInfo] = field(default_factory=list)
-    lines: dict[str, tuple[str, int]] = field(default_factory=dict)
-    body: list[Any] = field(default_factory=list)
-    parts: list[_SliceSignal] = field(default_factory=list)
-    pruned: set[str] = field(default_factory=set)
-    unused: list[_Signal] = field(default_factory=list)
-    sources: set[str] = field(default_factory=set)
 
 
 class ModuleBuilder:
@@ -110,7 +54,7 @@ class ModuleBuilder:
             try:
                 self._name_signal(signal, self.namespace.claim(name))
             except ConvertError as error:
-                raise ConvertError(f"{self._place(name)}: {error}") from None
+                raise ConvertError(f"{self.result.place(name)}: {error}") from None
         self._enter(block, "")
         self._check_sources()
         self._name_memories()
@@ -118,7 +62,7 @@ class ModuleBuilder:
         self._analyse()
         self._connect_children()
         self._mark_unused()
-        self._check()
+        check_signals(self.result)
         self.result.pruned = {
             name for name, signal in self.result.ports.items() if id(signal) in self.in_source
         }
@@ -183,7 +127,7 @@ class ModuleBuilder:
         for index, signal in enumerate(memory.mem):
             if signal._name is not None:
                 raise ConvertError(
-                    f"{self._place(name)}[{index}] is also {signal._name}: a list that a process indexes "
+                    f"{self.result.place(name)}[{index}] is also {signal._name}: a list that a process indexes "
                     "must hold Signals that are no ports and stand in no other such list"
                 )
             signal._inList = True
@@ -244,8 +188,8 @@ class ModuleBuilder:
                 annotate(tree)
                 for name in tree.inputs:
                     mark_read(tree.sigdict[name])
-                self._check_events(tree)
-                self._check_reset(tree)
+                check_events(tree)
+                check_reset(tree)
                 self.result.sources.add(tree.sourcefile)
                 self.result.body[position] = tree
 
@@ -258,27 +202,6 @@ class ModuleBuilder:
             code = process.funcobj.__code__
             place = f"{relative_path(code.co_filename)}:{code.co_firstlineno}: {process.name}"
             raise ConvertError(f"{place}: MyHDL cannot analyse this process: {error!r}") from error
-
-    def _check_events(self, tree: Any) -> None:
-        """`always @*` without anything to wait for would leave its outputs unknown for ever."""
-        if tree.kind == _kind.ALWAYS_COMB and not tree.inputs and not tree.hasLos:
-            line = tree.lineoffset + tree.body[0].lineno
-            raise ConvertError(
-                f"{relative_path(tree.sourcefile)}:{line}: {tree.name} reads no Signal: assign whole "
-                "Signals and nothing else, or use myhdl.Constant"
-            )
-
-    def _check_reset(self, tree: Any) -> None:
-        """A reset of every word would make registers of what should be a RAM."""
-        if getattr(tree, "reset", None) is None:
-            return
-        for name in sorted(tree.outmems):
-            if len(tree.symdict[name]) > LARGEST_RESET_LIST:
-                line = tree.lineoffset + tree.body[0].lineno
-                raise ConvertError(
-                    f"{relative_path(tree.sourcefile)}:{line}: {name}: a memory has no reset: write it "
-                    "in a process of always(clk.posedge)"
-                )
 
     def _connect_children(self) -> None:
         for item in self.result.body:
@@ -317,83 +240,3 @@ class ModuleBuilder:
         for signal in self.result.unused:
             self._declare(signal, "unused_signal")
             mark_read(signal)
-
-    def _check(self) -> None:
-        problems = [*self._signal_problems(), *self._memory_problems()]
-        if problems:
-            raise ConvertError(problems)
-
-    def _place(self, name: str) -> str:
-        function = self.result.child.function
-        file, line = self.result.lines.get(name, (function.__code__.co_filename, definition_line(function)))
-        return f"{relative_path(file)}:{line}: {self.result.name}: {name}"
-
-    def _signal_problems(self) -> Iterator[str]:
-        for signal in self.result.signals:
-            constant = isinstance(signal, Constant)
-            if signal._read and not signal._driven and not constant and not isinstance(signal, ConcatSignal):
-                yield (
-                    f"{self._place(signal._name)} is read but never driven (trap 2): drive it, "
-                    "or make it a myhdl.Constant"
-                )
-            if signal._driven and not signal._read:
-                yield (
-                    f"{self._place(signal._name)} is driven but never read: remove it, "
-                    "or say why by rtl.convert.unused(signal, reason)"
-                )
-
-    def _memory_problems(self) -> Iterator[str]:
-        self.result.memories = [memory for memory in self.result.memories if is_used(memory)]
-        for memory in self.result.memories:
-            wired = [signal for signal in memory.mem if signal._driven == "wire"]
-            if wired and memory._driven:
-                yield f"{self._place(memory.name)} is driven by a process and by a child"
-            if wired and len(wired) < len(memory.mem):
-                missing = next(signal._name for signal in memory.mem if signal._driven != "wire")
-                yield f"{self._place(memory.name)}: element {missing} is never driven (trap 2)"
-            if wired:
-                memory._driven = "wire"
-            if not memory._driven:
-                yield f"{self._place(memory.name)} is read but never driven (trap 2)"
-            if not memory._read and not any(signal._read for signal in memory.mem):
-                yield f"{self._place(memory.name)} is written but never read: remove it"
-
-
-def is_used(memory: _MemInfo) -> bool:
-    """Whether anything is left of a memory after branches were pruned."""
-    return bool(memory._driven or memory._read or any(word._driven or word._read for word in memory.mem))
-
-
-def slice_text(part: _SliceSignal) -> str:
-    """Verilog text of a slice shadow, `bus[7:0]`, counted from the Signal at the root."""
-    root, shift = part._sig, 0
-    while isinstance(root, _SliceSignal):
-        shift, root = shift + (root._right or 0), root._sig
-    if part._right is None:
-        return f"{root._name}[{part._left + shift}]"
-    return f"{root._name}[{part._left + shift - 1}:{part._right + shift}]"
-
-
-def name_slices(signal: _Signal) -> None:
-    """Name all slices of a Signal, and theirs, by their text."""
-    for part in signal._slicesigs:
-        part._name = slice_text(part)
-        name_slices(part)
-
-
-def mark_read(signal: _Signal) -> None:
-    """The Signal is read, and so is everything it is a slice or a concatenation of."""
-    signal._read = True
-    if isinstance(signal, _SliceSignal):
-        mark_read(signal._sig)
-    if isinstance(signal, ConcatSignal):
-        signal._driven = "wire"
-        for part in signal._sigargs:
-            mark_read(part)
-
-
-def port_of(name: str, signal: _Signal) -> Port:
-    """The port that the analysed Signal turned out to be."""
-    direction = "output" if signal._driven else "input" if signal._read else "unused"
-    signed = signal._min is not None and signal._min < 0
-    return Port(name, direction, signal._nrbits, signed)

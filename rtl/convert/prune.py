@@ -17,8 +17,8 @@ import myhdl._util
 import myhdl.conversion._analyze
 from myhdl import EnumItemType, SignalType
 
+from rtl.convert.meaning import environment
 from rtl.convert.myhdl_state import replaced
-from rtl.convert.traps import environment
 
 _make_tree = myhdl._util._makeAST
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rtl.convert.module import Module, Port
+from rtl.convert.design import Module, Port
 
 MANIFEST = "conversion.json"
 

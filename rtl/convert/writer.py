@@ -10,10 +10,11 @@ from myhdl._extractHierarchy import _MemInfo
 from myhdl._ShadowSignal import ConcatSignal
 from myhdl._Signal import Constant, _Signal
 
+from rtl.convert.design import Elaborated, Instance, Port, port_of
 from rtl.convert.lines import definition_line, directive, relative_path
-from rtl.convert.module import Elaborated, Instance, Port, port_of, slice_text
 from rtl.convert.ports import describe
 from rtl.convert.processes import write_process
+from rtl.convert.shadows import slice_text
 
 TIMESCALE = "1ns/1ps"
 
