@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from myhdl import Signal, always, always_comb, always_seq, block, concat, enum, intbv, modbv
 
+from rtl.convert import unused
 from rtl.lib.registers import HEADER_MAGIC, HEADER_VERSION, Control, Error
 from rtl.lib.stream import bit, word
 
@@ -210,8 +211,9 @@ def sequencer(clk, rst, configure, run, failed, prog_addr, queue, header, header
             now.next = State.RUN
             fetch_start.next = True
         elif now == State.RUN:
-            if image_done:
-                early_end.next = not fetch_ended
+            if image_done and not fetch_ended:
+                early_end.next = True
+            elif image_done:
                 now.next = State.DRAIN if images_left == 1 else State.NEXT
         elif now == State.NEXT:
             now.next = State.RUN
@@ -221,6 +223,8 @@ def sequencer(clk, rst, configure, run, failed, prog_addr, queue, header, header
                 now.next = State.IDLE
                 completed.next = True
                 state.completed.next = state.completed + 1
+        else:
+            now.next = State.HALTED
 
     @always_seq(clk.posedge, reset=rst)
     def count():
@@ -236,14 +240,14 @@ def sequencer(clk, rst, configure, run, failed, prog_addr, queue, header, header
             if configure:
                 fetch_address.next = prog_addr
                 bases.program.next = prog_addr
-        elif now == State.BEGIN:
+        if now == State.BEGIN:
             fetch_count.next = header.instructions[24:]
             fetch_address.next = first_instruction
             bases.image.next = 0
             bases.source.next = queue.input_address
             bases.result.next = queue.output_address
             images_left.next = queue.count
-        elif now == State.NEXT:
+        if now == State.NEXT:
             bases.image.next = bases.image + 1
             bases.source.next = bases.source + header.input_bytes
             bases.result.next = bases.result + header.output_bytes
@@ -257,6 +261,7 @@ def sequencer(clk, rst, configure, run, failed, prog_addr, queue, header, header
         state.running.next = now == State.RUN
         state.busy.next = now != State.IDLE and now != State.HALTED
 
+    unused(header.instructions(32, 24), "zero in a header that was accepted")
     return follow, count, address, tell
 
 

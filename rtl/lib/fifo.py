@@ -20,7 +20,7 @@ def fifo(clk, rst, sink, source, depth):
     level = Signal(intbv(0)[bits + 1 :])
     push, pop, full, shown = [Signal(bool(0)) for _ in range(4)]
 
-    memory = ram(clk, push, write_pointer, sink.data, next_pointer, source.data, depth)
+    buffer = ram(clk, push, write_pointer, sink.data, next_pointer, source.data, depth)
 
     @always_comb
     def handshake():
@@ -55,7 +55,7 @@ def fifo(clk, rst, sink, source, depth):
             level.next = level - 1
             full.next = False
 
-    return memory, handshake, advance, move_pointers, count
+    return buffer, handshake, advance, move_pointers, count
 
 
 @block

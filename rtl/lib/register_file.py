@@ -4,6 +4,7 @@ from dataclasses import make_dataclass
 
 from myhdl import Signal, always_comb, always_seq, block, intbv
 
+from rtl.convert import unused
 from rtl.lib.counters import COUNTER_WIDTH, high_latch
 from rtl.lib.registers import BY_NAME, COUNTER_BASE, IDENTIFIER, REGISTERS, VERSION, Access
 from rtl.lib.stream import word
@@ -120,13 +121,12 @@ def write_enable(write, selected, enable):
 @block
 def masked_request(write, selected, data, mask, request):
     """The ones written to a register of one-bit requests, in the cycle of the write. Combinational."""
-    bits = len(request)
 
     @always_comb
     def pick():
         request.next = 0
         if write and selected:
-            request.next = data[bits:] & mask[bits:]
+            request.next = data & mask
 
     return pick
 
@@ -163,6 +163,10 @@ def read_words(clk, read, selected, host, shown, counters, data, config_hash):
         words.append(word(32))
         parts.append(either_word(words.pop(0), words.pop(0), words[-1]))
     parts.append(either_word(words[0], words[1], data))
+    readable = {register.address >> 2 for register in REGISTERS if register.access is not Access.WRITE_ONLY}
+    for number in range(WINDOW):
+        if number not in readable:
+            unused(selected(number), "not a register that is read")
     return parts
 
 
@@ -189,11 +193,15 @@ def register_file(clk, rst, bus, host, shown, counters, request, acknowledge, co
         for register, enable in zip(_WRITABLE, enables, strict=True)
     ]
     control = masked_request(
-        bus.write, write_selected(_number("CTRL")), bus.write_data, bus.write_mask, request
+        bus.write, write_selected(_number("CTRL")), bus.write_data(3, 0), bus.write_mask(3, 0), request
     )
     clearing = masked_request(
-        bus.write, write_selected(_number("IRQ_STATUS")), bus.write_data, bus.write_mask, acknowledge
+        bus.write, write_selected(_number("IRQ_STATUS")), bus.write_data(3, 0), bus.write_mask(3, 0), acknowledge
     )
+    written = {register.address >> 2 for register in (*_WRITABLE, BY_NAME["CTRL"], BY_NAME["IRQ_STATUS"])}
+    for number in range(WINDOW):
+        if number not in written:
+            unused(write_selected(number), "not a register that is written")
     return find_written, find_read, reading, gates, kept, control, clearing
 
 
@@ -210,7 +218,7 @@ def interrupts(clk, rst, raised, acknowledge, enable, status, irq):
     @always_seq(clk.posedge, reset=rst)
     def collect():
         pending.next = kept | raised
-        irq.next = (pending & enable[bits:]) != 0
+        irq.next = (pending & enable) != 0
 
     @always_comb
     def show():

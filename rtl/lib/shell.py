@@ -201,7 +201,7 @@ def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash):
     counters, bytes_read, written = word(COUNTER_BITS), word(8), word(7)
 
     host_side = control_side(clk, rst, ctrl, request, acknowledge, host, shown, counters, config_hash)
-    interrupt_bits = interrupts(clk, core.clear, raised, acknowledge, host.irq_enable, shown.irq_status, irq)
+    interrupt_bits = interrupts(clk, core.clear, raised, acknowledge, host.irq_enable(3, 0), shown.irq_status, irq)
     screening = screen_requests(request, host.count, stopped, state, queued.ready, waiting.valid, configure, run,
                                 fault.bad_request)  # fmt: skip
     queue = run_queue(clk, core.clear, queued, waiting)
@@ -253,6 +253,7 @@ def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash):
     def interrupt():
         raised.next = concat(caught, completed, configured)
 
+    unused(host.irq_enable(32, 3), "there are three interrupts")
     return (host_side, interrupt_bits, screening, queue, sequence, header_reader, header_check, feed, memory, core_faults, errors,
             traffic, guard, resets, counting, status, layers, stop, queue_run, start_counting, watch,
             interrupt)  # fmt: skip

@@ -1,0 +1,119 @@
+"""Blocks of rtl/lib at sizes that tests convert and simulate; each function makes one instance with fresh ports."""
+
+from dataclasses import dataclass
+
+from rtl.contract import control_port, memory_port, observation_port
+from rtl.lib.axi_read import read_dma
+from rtl.lib.axi_write import write_dma
+from rtl.lib.delay import delay, delay_control
+from rtl.lib.fifo import fifo, small_fifo
+from rtl.lib.instruction_fetch import instruction_fetch
+from rtl.lib.ram import ram
+from rtl.lib.read_port import read_port
+from rtl.lib.requantiser import requantiser, scaled_operand
+from rtl.lib.skid import skid
+from rtl.lib.stream import beats, bit, reset, signed, stream, transfer, word
+from rtl.lib.tests.copy_core import copy_accelerator
+from rtl.lib.tests.two_readers import two_readers
+from rtl.lib.width_converter import convert_width
+from rtl.lib.write_port import write_port
+
+MEMORY_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """What an observation port needs to know of a configuration."""
+
+    event_lanes: int = 1
+    taps: int = 1
+    tap_bytes: int = 1
+
+
+def ram_16():
+    return ram(bit(), bit(), word(4), word(12), word(4), word(12), 16)
+
+
+def delay_5():
+    return delay(bit(), signed(7), signed(7), 5)
+
+
+def delay_control_1():
+    return delay_control(bit(), reset(), bit(), bit(), 1)
+
+
+def delay_control_6():
+    return delay_control(bit(), reset(), bit(), bit(), 6)
+
+
+def fifo_16():
+    return fifo(bit(), reset(), stream(9), stream(9), 16)
+
+
+def small_fifo_2():
+    return small_fifo(bit(), reset(), stream(9), stream(9), 2)
+
+
+def small_fifo_8():
+    return small_fifo(bit(), reset(), stream(9), stream(9), 8)
+
+
+def skid_9():
+    return skid(bit(), reset(), stream(9), stream(9))
+
+
+def widen_4():
+    return convert_width(bit(), reset(), stream(8), stream(32))
+
+
+def narrow_4():
+    return convert_width(bit(), reset(), stream(32), stream(8))
+
+
+def same_width():
+    return convert_width(bit(), reset(), stream(8), stream(8))
+
+
+def requantiser_32():
+    return requantiser(bit(), signed(32), word(31), signed(6), signed(32))
+
+
+def scaled_operand_32():
+    return scaled_operand(bit(), signed(9), word(31), word(5), signed(32))
+
+
+def read_dma_8():
+    port = read_port(MEMORY_BYTES)
+    return read_dma(bit(), reset(), bit(), transfer(), beats(MEMORY_BYTES), port, bit(), bit(), 64, 4, 1)
+
+
+def write_dma_8():
+    data, port = stream(8 * MEMORY_BYTES), write_port(MEMORY_BYTES)
+    return write_dma(bit(), reset(), bit(), transfer(), data, port, bit(), word(7), bit(), bit())
+
+
+def two_readers_8():
+    return two_readers(bit(), reset(), bit(), transfer(), transfer(), beats(MEMORY_BYTES), beats(MEMORY_BYTES),
+                       memory_port(MEMORY_BYTES), bit(), bit())  # fmt: skip
+
+
+def _fetch(memory_bytes):
+    return instruction_fetch(bit(), reset(), bit(), bit(), word(32), word(24), stream(256), word(24), bit(),
+                             read_port(memory_bytes), bit(), bit())  # fmt: skip
+
+
+def fetch_8():
+    return _fetch(8)
+
+
+def fetch_32():
+    return _fetch(32)
+
+
+def fetch_64():
+    return _fetch(64)
+
+
+def copy_8():
+    observed = observation_port(Lanes())
+    return copy_accelerator(bit(), reset(), bit(), control_port(), memory_port(8), observed, 8)

@@ -1,0 +1,184 @@
+"""One set of vectors at three levels: recorded in MyHDL's simulator, replayed under Icarus and Verilator.
+
+A test gives agents, which drive a design's inputs and look at its outputs cycle by cycle in MyHDL. What went in and came
+out is then replayed to the converted Verilog, whose outputs must be the same in every cycle. A payload counts only
+while its valid is 1; everything else must never be unknown after reset.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from myhdl import Simulation, delay, instance, intbv
+
+from rtl.convert import convert_in_subprocess
+from rtl.convert.lint import lint
+from rtl.convert.ports import bind, port_signals
+from rtl.convert.tests.simulate import has_verilator, icarus, verilator
+from rtl.lib.tests import designs
+
+RESET_CYCLES = 3
+_CHANNEL = re.compile(r"(.*?)(ar|aw|r|w|b)(valid|ready|addr|id|len|size|burst|user|data|resp|last|strb)$")
+BENCH = """`timescale 1ns/1ps
+module bench;
+reg clk = 0;
+reg [{inputs}-1:0] stimulus [0:{cycles}-1];
+reg [{inputs}-1:0] now;
+wire [{outputs}-1:0] seen;
+integer i;
+{top} dut ({connections});
+initial begin
+    $readmemh("{file}", stimulus);
+    for (i = 0; i < {cycles}; i = i + 1) begin
+        now = stimulus[i]; #1 $display("%b", seen); clk = 1; #1 clk = 0; #1;
+    end
+    $finish;
+end
+endmodule
+"""
+
+
+class Agent:
+    """Something beside the design: `drive` sets inputs before a clock edge, `sample` sees what the edge will see."""
+
+    def drive(self, cycle):
+        """Set inputs; outputs still show what they were before."""
+
+    def sample(self, cycle):
+        """Look at settled inputs and outputs."""
+
+    def finish(self):
+        """Assert what must be true at the end."""
+
+
+def ports_of(block):
+    """Every Signal among a block's arguments, by port name."""
+    arguments = bind(block.func, block.args, block.kwargs).arguments
+    return {port: signal for name, value in arguments.items() for port, signal in port_signals(name, value)}
+
+
+def guard(port, ports):
+    """The valid port that says when this one means something, or None."""
+    channel = _CHANNEL.match(port)
+    if channel and f"{channel[1]}{channel[2]}valid" in ports:
+        field = f"{channel[1]}{channel[2]}valid"
+        return None if channel[3] in ("valid", "ready") else field
+    prefix, _, field = port.rpartition("_")
+    valid = f"{prefix}_valid"
+    return valid if valid in ports and field not in ("valid", "ready") else None
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Rows of port values, one for each cycle, in MyHDL's simulator."""
+
+    rows: list
+
+
+def _value(signal):
+    width = len(signal) or 1
+    return int(signal) & ((1 << width) - 1) if isinstance(signal.val, intbv) else int(signal)
+
+
+def record(block, agents, cycles, resets=()):
+    """Simulate in MyHDL with these agents; `resets` are further cycles in which rst is 1."""
+    ports = ports_of(block)
+    rows = []
+
+    @instance
+    def clocking():
+        for cycle in range(cycles):
+            if "rst" in ports:
+                ports["rst"].next = cycle < RESET_CYCLES or cycle in resets
+            for agent in agents:
+                agent.drive(cycle)
+            yield delay(1)
+            for agent in agents:
+                agent.sample(cycle)
+            rows.append({name: _value(signal) for name, signal in ports.items()})
+            ports["clk"].next = True
+            yield delay(1)
+            ports["clk"].next = False
+            yield delay(1)
+
+    Simulation(block, clocking).run(quiet=1)
+    for agent in agents:
+        agent.finish()
+    return Recording(rows)
+
+
+def check_streams(rows, outputs):
+    """Valid and payload of every output stream hold until taken; raises AssertionError."""
+    names = rows[0].keys()
+    for valid in (port for port in outputs if port.endswith("valid")):
+        ready = valid.removesuffix("valid") + "ready"
+        if ready not in names:
+            continue
+        payload = [port for port in outputs if guard(port, names) == valid]
+        for cycle, (now, then) in enumerate(zip(rows, rows[1:], strict=False)):
+            if now[valid] and not now[ready] and not now.get("rst") and not now.get("halt"):
+                assert then[valid], f"cycle {cycle}: {valid} fell before ready"
+                assert all(now[port] == then[port] for port in payload), f"cycle {cycle}: payload of {valid} changed"
+
+
+def replay(name, recording, folder, settle=RESET_CYCLES + 1, lint_too=True):
+    """Replay to the design's Verilog under both simulators; raises AssertionError at the first difference."""
+    conversion = convert_in_subprocess(f"rtl.lib.tests.designs:{name}", folder / "verilog")
+    if lint_too:
+        lint(conversion.files, conversion.top)
+    inputs = [port for port in conversion.ports if port.direction == "input" and port.name != "clk"]
+    outputs = [port for port in conversion.ports if port.direction == "output"]
+    check_streams(recording.rows[settle:], [port.name for port in outputs])
+    bench = _write_bench(conversion, inputs, outputs, recording.rows, folder)
+    runs = [icarus] + ([verilator] if has_verilator() else [])
+    for run in runs:
+        lines = run([bench, *conversion.files], "bench", folder)
+        assert len(lines) == len(recording.rows), lines[:3]
+        for cycle in range(settle, len(lines)):
+            _compare(run.__name__, cycle, lines[cycle], outputs, recording.rows[cycle])
+
+
+def _write_bench(conversion, inputs, outputs, rows, folder):
+    connections, position = [".clk(clk)"], 0
+    for port in inputs:
+        connections.append(f".{port.name}(now[{position} +: {port.width}])")
+        position += port.width
+    total, position = position, 0
+    for port in outputs:
+        connections.append(f".{port.name}(seen[{position} +: {port.width}])")
+        position += port.width
+    stimulus = folder / "stimulus.hex"
+    stimulus.write_text("\n".join(f"{_pack(row, inputs):x}" for row in rows) + "\n")
+    bench = folder / "bench.v"
+    bench.write_text(
+        BENCH.format(inputs=total, outputs=position, cycles=len(rows), top=conversion.top, file=stimulus,
+                     connections=", ".join(connections))
+    )  # fmt: skip
+    return bench
+
+
+def _pack(row, ports):
+    word, position = 0, 0
+    for port in ports:
+        word |= row[port.name] << position
+        position += port.width
+    return word
+
+
+def _compare(level, cycle, line, outputs, row):
+    position = len(line)
+    for port in outputs:
+        text = line[position - port.width : position]
+        position -= port.width
+        valid = guard(port.name, row)
+        if valid is None or row[valid]:
+            expected = f"{row[port.name]:0{port.width}b}"
+            assert text == expected, f"{level} cycle {cycle}: {port.name} is {text}, MyHDL says {expected}"
+
+
+def check(name, agents_of, cycles, folder: Path, resets=(), settle=RESET_CYCLES + 1):
+    """Record the design `name` with agents_of(ports) for so many cycles, and replay it at the other levels."""
+    block = getattr(designs, name)()
+    recording = record(block, agents_of(ports_of(block)), cycles, resets)
+    replay(name, recording, folder, settle)
+    return recording
