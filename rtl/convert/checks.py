@@ -1,4 +1,4 @@
-"""What may not be in a module: Signals without driver or reader, processes without events, memories with reset."""
+"""What may not be in a module: Signals nobody drives or reads, processes without events, RAMs with reset."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ class Waiver:
 
 
 _NO_WIDTHS = (
-    "Python's integers have no width: literals are 32 bits, sums as wide as their operands. That a value fits "
-    "its target is checked by the bounds of intbv in MyHDL's simulator, that both agree by replay"
+    "Python's integers have no width: literals are 32 bits, sums as wide as their operands. That a value "
+    "fits its target is checked by the bounds of intbv in MyHDL's simulator, that both agree by replay"
 )
 
 WAIVERS: tuple[Waiver, ...] = (
@@ -48,7 +48,7 @@ WAIVERS: tuple[Waiver, ...] = (
     Waiver(
         "verilator",
         "CASEINCOMPLETE",
-        "an if chain without else keeps the value, as in Python; in combinational logic that is reported as LATCH",
+        "an if chain without else keeps the value, as in Python; combinational ones are reported as LATCH",
     ),
     Waiver("verilator", "CMPCONST", "a comparison with a parameter may be decided by its value"),
     Waiver("verilator", "UNSIGNED", "a comparison with a parameter may be decided by its value"),

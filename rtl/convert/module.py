@@ -127,8 +127,8 @@ class ModuleBuilder:
         for index, signal in enumerate(memory.mem):
             if signal._name is not None:
                 raise ConvertError(
-                    f"{self.result.place(name)}[{index}] is also {signal._name}: a list that a process indexes "
-                    "must hold Signals that are no ports and stand in no other such list"
+                    f"{self.result.place(name)}[{index}] is also {signal._name}: a list that a process "
+                    "indexes must hold Signals that are no ports and stand in no other such list"
                 )
             signal._inList = True
             self._name_signal(signal, f"{name}[{index}]")

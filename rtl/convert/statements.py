@@ -19,11 +19,11 @@ class Statements:
 
     def visit_Assign(self, node: ast.Assign) -> None:
         target = node.targets[0]
-        if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice) and target.slice.lower:
-            if self.is_signed(node.value):
-                self.refuse(
-                    node, "trap 21", "a negative value spreads beyond the slice in Python: assign value[w:]"
-                )
+        part = isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice)
+        if part and target.slice.lower and self.is_signed(node.value):
+            self.refuse(
+                node, "trap 21", "negative values spread beyond the slice in Python: assign value[w:]"
+            )
         if isinstance(target, ast.Name) and type(self.tree.vardict.get(target.id)) is int:
             self._check_integer(node.value)
         super().visit_Assign(node)

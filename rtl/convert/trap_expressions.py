@@ -53,9 +53,12 @@ class ExpressionTraps(Meaning, ast.NodeVisitor):
             self.report(
                 node, "trap 7", "~ of an expression is negative in Python: put it into a variable first"
             )
-        elif isinstance(node.operand, ast.Subscript) and not isinstance(node.operand.slice, ast.Slice):
-            if not _isListOfSigs(self.resolved(node.operand.value)):
-                self.report(node, "trap 7", "~ of a bit is negative in Python: write not")
+        elif self._is_bit(node.operand):
+            self.report(node, "trap 7", "~ of a bit is negative in Python: write not")
+
+    def _is_bit(self, node: ast.AST) -> bool:
+        indexed = isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Slice)
+        return indexed and not _isListOfSigs(self.resolved(node.value))
 
     def visit_BoolOp(self, node: ast.BoolOp) -> None:
         for value in node.values:

@@ -202,7 +202,7 @@ _WIDE = "intbv(0, min=-2**90, max=2**90)"
 
 
 def body_of(expression: str, other: str, condition: str, rng: random.Random) -> str:
-    """Statements around one or two expressions: assignment, branches, variables, loops, augmented assignment."""
+    """Statements around one or two expressions: assignment, branches, variables, loops."""
     forms: tuple[list[str], ...] = (
         [f"y.next = {expression}"],
         [f"if {condition}:", f"    y.next = {expression}", "else:", f"    y.next = {other}"],

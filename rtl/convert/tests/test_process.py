@@ -1,6 +1,7 @@
-"""A conversion in a process of its own gives the same bytes whatever happened before; bad input ends with 2."""
+"""A conversion gives the same bytes whatever happened before it; bad input ends with exit code 2."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +13,12 @@ from rtl.convert.lines import ROOT
 from rtl.convert.tests import designs
 
 TARGET = "rtl.convert.tests.designs:elaborate"
-FILTER = (
-    "import sys; from rtl.convert.tests import designs; from rtl.convert import convert_block; "
-    "convert_block(designs.elaborate()[0], name='filter_top', out_dir=__import__('pathlib').Path(sys.argv[1]))"
-)
+FILTER = """
+import pathlib, sys
+from rtl.convert import convert_block
+from rtl.convert.tests import designs
+convert_block(designs.elaborate()[0], name="filter_top", out_dir=pathlib.Path(sys.argv[1]))
+"""
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -72,5 +75,5 @@ def test_bad_targets_end_with_2_and_one_line(target, message, tmp_path):
     assert result.returncode == 2
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
-    with pytest.raises(ConvertError, match="MODULE|attribute|module|instance"):
+    with pytest.raises(ConvertError, match=re.escape(message)):
         convert_in_subprocess(target, tmp_path / "out")

@@ -1,4 +1,4 @@
-"""Blocks that each fall into one trap of docs/myhdl-traps.md. The comment `# trap` marks the line to be named."""
+"""Blocks that each fall into one trap of docs/myhdl-traps.md. `# trap` marks the line."""
 
 from typing import NamedTuple
 
@@ -165,8 +165,7 @@ def takes_pair(pair, y):
 
 @block
 def named_tuple(a, y):
-    inner = takes_pair(Pair(a, a), y)  # trap
-    return inner
+    return takes_pair(Pair(a, a), y)  # trap
 
 
 @block
@@ -263,8 +262,7 @@ def given_verilog(a, y):
 
 @block
 def around_given_verilog(a, y):
-    inner = given_verilog(a, y)  # trap
-    return inner
+    return given_verilog(a, y)  # trap
 
 
 @block
