@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -22,8 +23,10 @@ from regress.simulators.cocotb_runner import Commands, build_model, run_model
 
 OLDEST = (5, 36)
 OPTIMISATION = "OPT_FAST=-O2 OPT_GLOBAL=-O2"
+# This very Python: cocotb's PYTHONPATH names its standard library, with which another version would not start.
+PYTHON = f"PYTHON3={sys.executable}"
 # The package's verilated.mk carries the paths and blanks of the machine that built it.
-PACKAGE_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include CXX=g++ LINK=g++ AR=ar PYTHON3=python3"
+PACKAGE_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include CXX=g++ LINK=g++ AR=ar"
 SEEDS = 2**31 - 1
 
 
@@ -125,7 +128,7 @@ def tool_environment() -> dict[str, str]:
     """The variables that Verilator's builds need, PATH left out."""
     place = required()
     root = {"VERILATOR_ROOT": place.root} if place.root else {}
-    return {**root, "MAKEFLAGS": f"{place.makeflags} {OPTIMISATION}".strip()}
+    return {**root, "MAKEFLAGS": f"{place.makeflags} {OPTIMISATION} {PYTHON}".strip()}
 
 
 @cache
