@@ -1,9 +1,9 @@
-"""From tap records back to tensors: what a layer was seen to compute, and which record showed each element."""
+"""From tap records back to tensors: what a layer was seen to compute, and which record showed each
+element."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +29,8 @@ class Observed:
 
 @dataclass(frozen=True)
 class Gathered:
-    """tensors: by name, reshaped ones under each of their names. unexplained: indices of records that the layer's
-    table does not account for, results written where none belongs."""
+    """tensors: by name, reshaped ones under each of their names. unexplained: indices of records that the
+    layer's table does not account for, results written where none belongs."""
 
     tensors: dict[str, Observed]
     unexplained: Indices
@@ -50,9 +50,7 @@ def gather(program: Program, layer: int, taps: Records) -> Gathered:
         mine = known & (rows[:, 1] == number)
         seen[name], beyond = _scatter(table.tensors[name], taps, chosen[mine], rows[mine])
         outside.append(beyond)
-    tensors = {
-        name: _reshaped(seen[holder], table.tensors[name]) for name, holder in table.aliases.items()
-    }
+    tensors = {name: _reshaped(seen[holder], table.tensors[name]) for name, holder in table.aliases.items()}
     return Gathered(tensors, np.concatenate(outside))
 
 
@@ -80,8 +78,7 @@ def _scatter(
     values[target] = shown
     record[target] = np.broadcast_to(chosen[:, None], used.shape)[used]
     conflicts[target[values[target] != shown]] = True
-    arrays: list[npt.NDArray[Any]] = [array.reshape(shape) for array in (values, record >= 0, record, conflicts)]
-    return Observed(*arrays), beyond
+    return _reshaped(Observed(values, record >= 0, record, conflicts), shape), beyond
 
 
 def _elements(taps: Records, chosen: Indices, rows: Indices) -> tuple[Indices, npt.NDArray[np.bool_]]:
@@ -94,5 +91,9 @@ def _elements(taps: Records, chosen: Indices, rows: Indices) -> tuple[Indices, n
 
 
 def _reshaped(seen: Observed, shape: tuple[int, ...]) -> Observed:
-    arrays = (seen.values, seen.written, seen.record, seen.conflicts)
-    return Observed(*(array.reshape(shape) for array in arrays))
+    return Observed(
+        seen.values.reshape(shape),
+        seen.written.reshape(shape),
+        seen.record.reshape(shape),
+        seen.conflicts.reshape(shape),
+    )

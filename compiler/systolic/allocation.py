@@ -24,8 +24,8 @@ class Life:
 
 
 def lives(plan: Plan, alignment: int) -> list[Life]:
-    """Sizes are rounded up to the alignment. An output lives to the end of its operation: the store that follows is
-    kept apart from later writers by tokens."""
+    """Sizes are rounded up to the alignment. An output lives to the end of its operation: the store that
+    follows is kept apart from later writers by tokens."""
     first, last, size = {}, {}, {}
     for source in plan.inputs:
         first[source.tensor], last[source.tensor], size[source.tensor] = -1, -1, source.size
@@ -38,7 +38,8 @@ def lives(plan: Plan, alignment: int) -> list[Life]:
 
 
 def allocate(plan: Plan, config: Config) -> dict[str, int]:
-    """Base address of every map, a multiple of the port width. Raises DoesNotFit naming the busiest operation."""
+    """Base address of every map, a multiple of the port width. Raises DoesNotFit naming the busiest
+    operation."""
     alive = lives(plan, config.memory_bytes)
     _check_bound(plan, alive, config)
     attempts = [_place(sorted(alive, key=order)) for order in _ORDERS]

@@ -35,7 +35,9 @@ def compile_graph(graph: Graph, config: Config) -> Program:
     layers = [emitter.layer(index, stores[index]) for index in range(len(plan.operations))]
     offsets = {source.tensor: place.offset for source, place in zip(plan.inputs, inputs, strict=True)}
     steps = schedule(load_maps(plan, config, bases, offsets), layers, config)
-    image = device_image(steps, assign(steps, Resources(config)), constants, input_bytes, output_bytes, config)
+    image = device_image(
+        steps, assign(steps, Resources(config)), constants, input_bytes, output_bytes, config
+    )
     return Program(
         variant="systolic",
         config=config.name,

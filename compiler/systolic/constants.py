@@ -1,4 +1,5 @@
-"""Weights and parameters in the layout that the array reads: nibble tiles, and sets of biases, multipliers, shifts."""
+"""Weights and parameters in the layout that the array reads: nibble tiles, and sets of biases, multipliers,
+shifts."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ class ConstantPool:
 
 
 def weight_tiles(product: Product, order: Sequence[Piece], config: Config) -> bytes:
-    """Every tile: by output-channel tile, then by piece in the order given, then high nibbles before low ones."""
+    """Every tile: by output-channel tile, then by piece in the order given, then high nibbles before low
+    ones."""
     channels, kernel_rows, kernel_columns, depth = product.weights.shape
     by_row = product.weights.reshape(channels, kernel_rows, kernel_columns * depth)
     groups = -(-channels // config.columns)

@@ -32,11 +32,11 @@ def document() -> str:
 def _lines() -> Iterator[str]:
     yield "# Instructions of the systolic array"
     yield ""
-    yield "Written from `rtl/systolic/isa.py` by `python -m compiler.systolic.document`, held to it by a test."
+    yield "Written from `rtl/systolic/isa.py` by `python -m compiler.systolic.document`."
     yield "What the instructions mean is told in [architecture.md](architecture.md), section Systolic array."
     yield ""
-    yield f"Every instruction has {8 * INSTRUCTION_BYTES} bits, bit 0 first in memory; bits above the last field are"
-    yield "zero. Fields with a minus in their range are two's complement."
+    yield f"Every instruction has {8 * INSTRUCTION_BYTES} bits, bit 0 first in memory."
+    yield "Bits above the last field are zero. A field with a minus in its range is two's complement."
     yield ""
     yield from _enumeration("Units (bits of `wait` and `signal`)", Unit)
     yield from _enumeration("Base (of `offset`)", Base)

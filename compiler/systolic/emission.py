@@ -1,4 +1,5 @@
-"""From operations to steps: the MATMULs of every tile, and the POSTs that turn its accumulators into results."""
+"""From operations to steps: the MATMULs of every tile, and the POSTs that turn its accumulators into
+results."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ ADDRESS_MASK = (1 << 24) - 1
 
 @dataclass(frozen=True)
 class Group:
-    """Steps that share one bank of accumulators, or that read maps alone. parameters: offset of the parameter set
-    among the constants, None where nothing is requantised."""
+    """Steps that share one bank of accumulators, or that read maps alone. parameters: offset of the parameter
+    set among the constants, None where nothing is requantised."""
 
     matmuls: tuple[Step, ...]
     posts: tuple[Step, ...]
@@ -191,9 +192,7 @@ def load_weights(layer: int, offset: int, length: int) -> Step:
 
 def load_parameters(layer: int, offset: int, parameter_set: int, config: Config) -> Step:
     fields = _move(layer, Base.PROGRAM, offset, config.parameter_bytes) | {"parameter_set": parameter_set}
-    return Step(
-        Opcode.LOAD_PARAMETERS, fields, writes=(Resources(config).parameter_set(parameter_set),)
-    )
+    return Step(Opcode.LOAD_PARAMETERS, fields, writes=(Resources(config).parameter_set(parameter_set),))
 
 
 def _move(layer: int, base: Base, offset: int, length: int) -> dict[str, int]:
@@ -209,8 +208,8 @@ def _lanes(group: int, channels: int, columns: int) -> range:
 
 
 def _group_order(tiling: Tiling, groups: int, nibbles: int) -> list[tuple[PixelTile, int]]:
-    """Pixel tiles outside, channel tiles inside: the next layer can begin on the first pixels. Where one weight tile
-    serves a whole group it is the other way round, and stays in the array for all pixels."""
+    """Pixel tiles outside, channel tiles inside: the next layer can begin on the first pixels. Where one
+    weight tile serves a whole group it is the other way round, and stays in the array for all pixels."""
     if len(tiling.pieces) * nibbles == 1:
         return [(tile, group) for group in range(groups) for tile in tiling.tiles]
     return [(tile, group) for tile in tiling.tiles for group in range(groups)]
@@ -232,5 +231,6 @@ def _check_fields(step: Step, node: str) -> None:
         value = step.fields.get(field.name, 0)
         if not field.low <= value <= field.high:
             raise DoesNotFit(
-                f"{field.name} of a {step.opcode.name} is {value}, must be {field.low}..{field.high}", node=node
+                f"{field.name} of a {step.opcode.name} is {value}, must be {field.low}..{field.high}",
+                node=node,
             )

@@ -1,4 +1,5 @@
-"""Which add or pool runs in one layer with the convolution before it, so that the values never leave the datapath."""
+"""Which add or pool runs in one layer with the convolution before it, so that the values never leave the
+datapath."""
 
 from __future__ import annotations
 

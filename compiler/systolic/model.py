@@ -17,7 +17,8 @@ POST_OVERHEAD = 24
 
 @dataclass(frozen=True)
 class Tiling:
-    """How a product is cut. `pieces` stand in the order of accumulation, which is that of the weights in memory."""
+    """How a product is cut. `pieces` stand in the order of accumulation, which is that of the weights in
+    memory."""
 
     tiles: tuple[PixelTile, ...]
     pieces: tuple[Piece, ...]
@@ -37,7 +38,8 @@ def choose(operation: Operation, config: Config) -> Tiling:
 
 
 def _widest_first(operation: Operation, order: list[Piece]) -> list[Piece]:
-    """The piece that sees most pixels comes first: the first product of a tile must stream all its pixels anyway."""
+    """The piece that sees most pixels comes first: the first product of a tile must stream all its pixels
+    anyway."""
     result = operation.in_hand
     whole = Rectangle(0, result.height, 0, result.width)
     widest = max(order, key=lambda piece: seen(operation, piece, whole).pixels)
@@ -45,7 +47,8 @@ def _widest_first(operation: Operation, order: list[Piece]) -> list[Piece]:
 
 
 def estimate(operation: Operation, tiles: list[PixelTile], order: list[Piece], config: Config) -> int:
-    """Cycles from the first product to the last result: array and post-processor in a pipeline of two banks."""
+    """Cycles from the first product to the last result: array and post-processor in a pipeline of two
+    banks."""
     product = operation.product
     assert product is not None
     least = max(config.rows, config.tile_bytes // config.memory_bytes)

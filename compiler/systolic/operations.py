@@ -32,8 +32,8 @@ class Map:
 
 @dataclass(frozen=True)
 class Product:
-    """Convolution; a fully connected layer is a 1x1 one on a single pixel. weights: (out, kernel_h, kernel_w, in)
-    int8; bias: (out,) int32. `result` is the map before any fused add or pool."""
+    """Convolution; a fully connected layer is a 1x1 one on a single pixel. weights: (out, kernel_h, kernel_w,
+    in) int8; bias: (out,) int32. `result` is the map before any fused add or pool."""
 
     weights: npt.NDArray[np.int8]
     bias: npt.NDArray[np.int32]

@@ -36,7 +36,7 @@ class PostEmitter:
         first = bank * self._config.bank_accumulators
         taps = _result_taps(operation, self._bases) + _in_hand_taps(operation, tile.pixels, first, channels)
         common = {"layer": layer, "c_lanes": len(channels)}
-        reads = (self._resources.bank(bank),)
+        reads: tuple[Span, ...] = (self._resources.bank(bank),)
         if operation.window:
             width = tile.pixels.width
             origin = first - tile.pixels.top * width - tile.pixels.left
@@ -90,16 +90,20 @@ class PostEmitter:
                 area = Rectangle(
                     down.first, down.first + down.count, across.first, across.first + across.count
                 )
-                fields = common | self._target(operation, area, channels) | {
-                    "source": origin + down.start * row + across.start * pixel,
-                    "source_row_step": window.stride[0] * row if down.count > 1 else 0,
-                    "source_step": window.stride[1] * pixel if across.count > 1 else 0,
-                    "window_row_step": row if down.length > 1 else 0,
-                    "window_step": pixel if across.length > 1 else 0,
-                    "window_rows": down.length,
-                    "window_columns": across.length,
-                    "pool": int(PoolKind.MAX if window.kind == "max" else PoolKind.AVERAGE),
-                }
+                fields = (
+                    common
+                    | self._target(operation, area, channels)
+                    | {
+                        "source": origin + down.start * row + across.start * pixel,
+                        "source_row_step": window.stride[0] * row if down.count > 1 else 0,
+                        "source_step": window.stride[1] * pixel if across.count > 1 else 0,
+                        "window_row_step": row if down.length > 1 else 0,
+                        "window_step": pixel if across.length > 1 else 0,
+                        "window_rows": down.length,
+                        "window_columns": across.length,
+                        "pool": int(PoolKind.MAX if window.kind == "max" else PoolKind.AVERAGE),
+                    }
+                )
                 written = self._span(operation.result, area)
                 yield Step(Opcode.POST, fields, reads, (written,), observed=taps)
 
@@ -110,18 +114,22 @@ class PostEmitter:
         for first, rows, columns, lanes in _flat(operation.result.size, self._config.columns):
             row, size = columns * lanes, rows * columns * lanes
             at = {name: self._bases[tensor] + first for name, tensor in _addends(operation, residual)}
-            fields = at | _WITHOUT_WINDOW | {
-                "layer": layer,
-                "from_map": 1,
-                "add": 1,
-                "source_row_step": row if rows > 1 else 0,
-                "source_step": lanes,
-                "rows": rows,
-                "columns": columns,
-                "row_step": row if rows > 1 else 0,
-                "step": lanes,
-                "c_lanes": lanes,
-            }
+            fields = (
+                at
+                | _WITHOUT_WINDOW
+                | {
+                    "layer": layer,
+                    "from_map": 1,
+                    "add": 1,
+                    "source_row_step": row if rows > 1 else 0,
+                    "source_step": lanes,
+                    "rows": rows,
+                    "columns": columns,
+                    "row_step": row if rows > 1 else 0,
+                    "step": lanes,
+                    "c_lanes": lanes,
+                }
+            )
             spans = {name: self._resources.bytes(start, start + size) for name, start in at.items()}
             reads = (spans["source"], spans["operand"])
             yield Step(Opcode.POST, fields, reads, (spans["destination"],), observed=taps)
@@ -198,9 +206,7 @@ def _result_taps(operation: Operation, bases: Mapping[str, int]) -> tuple[Geomet
     return (Geometry(result.tensor, 0, bases[result.tensor], _DENSE, 0, 0, 1),)
 
 
-def _in_hand_taps(
-    operation: Operation, tile: Rectangle, first: int, channels: range
-) -> tuple[Geometry, ...]:
+def _in_hand_taps(operation: Operation, tile: Rectangle, first: int, channels: range) -> tuple[Geometry, ...]:
     if not (operation.residual or operation.window):
         return ()
     values = operation.in_hand
@@ -239,10 +245,11 @@ def _add_scalars(residual: Residual) -> dict[str, int]:
 
 
 def divisor(count: int) -> dict[str, int]:
-    """(|sum| + half) * multiplier >> (16 + shift) = (|sum| + count // 2) // count for every sum of `count` int8.
+    """(|sum| + half) * multiplier >> (16 + shift) = (|sum| + count // 2) // count for every sum of `count`
+    int8.
 
-    multiplier = ceil(2**(16 + shift) / count) exceeds the quotient by error / count; the floor is right for every
-    numerator n with n * error < 2**(16 + shift)."""
+    multiplier = ceil(2**(16 + shift) / count) exceeds the quotient by error / count; the floor is right for
+    every numerator n with n * error < 2**(16 + shift)."""
     greatest = 128 * count + count // 2
     for shift in range(32):
         power = 1 << (16 + shift)

@@ -1,7 +1,8 @@
 """Program order: which instruction is fetched when.
 
-Every instruction stands behind all that it depends on, and a LOAD_WEIGHTS stands only where the FIFO has room for it
-once everything before it is done. So the earliest unfinished instruction can always run, whatever the timing.
+Every instruction stands behind all that it depends on, and a LOAD_WEIGHTS stands only where the FIFO has room
+for it once everything before it is done. So the earliest unfinished instruction can always run, whatever the
+timing.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class Ordered:
 
 @dataclass(frozen=True)
 class Slot:
-    """Where a group finds its parameters. load: they have to be loaded, after the POSTs of group `previous`."""
+    """Where a group finds its parameters. load: they have to be loaded, after the POSTs of group
+    `previous`."""
 
     parameter_set: int
     load: bool
@@ -58,7 +60,8 @@ def schedule(inputs: Sequence[Step], layers: Sequence[LayerSteps], config: Confi
 
 
 def parameter_slots(groups: Sequence[Group], count: int) -> list[Slot | None]:
-    """A parameter set for every group: the one that holds its parameters already, or the least recently used."""
+    """A parameter set for every group: the one that holds its parameters already, or the least recently
+    used."""
     holds: dict[int, tuple[int | None, int]] = dict.fromkeys(range(count), (None, -1))
     slots: list[Slot | None] = []
     for number, group in enumerate(groups):
@@ -73,8 +76,8 @@ def parameter_slots(groups: Sequence[Group], count: int) -> list[Slot | None]:
 
 
 def _compute_order(layers: Sequence[LayerSteps]) -> Iterator[Ordered]:
-    """The POSTs of a group stand behind its MATMULs; when there are many they are spread over the next group's
-    MATMULs, because the post-processor's queue is short and fetch stops when it is full."""
+    """The POSTs of a group stand behind its MATMULs; when there are many they are spread over the next
+    group's MATMULs, because the post-processor's queue is short and fetch stops when it is full."""
     number = 0
     for layer in layers:
         waiting: deque[Ordered] = deque()
@@ -105,7 +108,8 @@ def _with_set(item: Ordered, slots: Sequence[Slot | None], config: Config) -> Or
 def _loads(
     ordered: Sequence[Ordered], groups: Sequence[Group], slots: Sequence[Slot | None], config: Config
 ) -> Iterator[Load]:
-    """Parameters and weights in the order of their use; weight tiles that follow each other in memory together."""
+    """Parameters and weights in the order of their use; weight tiles that follow each other in memory
+    together."""
     chunk: list[Step] = []
     last_group = -1
     for item in ordered:

@@ -42,7 +42,8 @@ class Resources:
 
 @dataclass(frozen=True)
 class Step:
-    """One instruction to be. `tile` is the offset of the weight tile that a MATMUL takes (None: it takes none)."""
+    """One instruction to be. `tile` is the offset of the weight tile that a MATMUL takes (None: it takes
+    none)."""
 
     opcode: Opcode
     fields: Mapping[str, int]

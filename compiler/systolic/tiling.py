@@ -1,5 +1,5 @@
-"""Cutting a product into tiles: pieces of the reduction for the rows of the array, rectangles of pixels for a bank of
-accumulators, groups of output channels for its columns."""
+"""Cutting a product into tiles: pieces of the reduction for the rows of the array, rectangles of pixels for a
+bank of accumulators, groups of output channels for its columns."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ class Rectangle:
 
 @dataclass(frozen=True)
 class PixelTile:
-    """`pixels` of the product are accumulated together, and become `results` (smaller where a pool follows)."""
+    """`pixels` of the product are accumulated together, and become `results` (smaller where a pool
+    follows)."""
 
     pixels: Rectangle
     results: Rectangle
@@ -87,7 +88,8 @@ def _ceil_divide(numerator: int, denominator: int) -> int:
 
 
 def pixel_tiles(operation: Operation, rows: int, columns: int) -> list[PixelTile]:
-    """The results in rows x columns nearly equal rectangles, with the pixels of the product that each is made of."""
+    """The results in rows x columns nearly equal rectangles, with the pixels of the product that each is made
+    of."""
     result = operation.result
     return [
         _pixel_tile(operation, Rectangle(top, bottom, left, right))
@@ -108,8 +110,8 @@ def _pixel_tile(operation: Operation, results: Rectangle) -> PixelTile:
 
 
 def candidates(operation: Operation, config: Config) -> Iterator[list[PixelTile]]:
-    """Tilings whose every tile fits a bank of accumulators: for each number of columns, the fewest rows and a few
-    more (more and smaller tiles hide the post-processing better, fewer need fewer weight loads)."""
+    """Tilings whose every tile fits a bank of accumulators: for each number of columns, the fewest rows and a
+    few more (more and smaller tiles hide the post-processing better, fewer need fewer weight loads)."""
     result = operation.result
     for columns in _counts(operation, 1, result.width):
         found = 0

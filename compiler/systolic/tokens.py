@@ -1,8 +1,8 @@
 """Tokens: the fewest that keep every instruction behind those it depends on.
 
-Units finish their instructions in order, so one token from a unit says that all its earlier instructions are done,
-and all that those had waited for. Each instruction's knowledge is kept as a vector clock; it waits for a token only
-where its own does not cover what it needs.
+Units finish their instructions in order, so one token from a unit says that all its earlier instructions are
+done, and all that those had waited for. Each instruction's knowledge is kept as a vector clock; it waits for
+a token only where its own does not cover what it needs.
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ class _Assignment:
     def _wait_for(self, position: int, needed: list[int], clock: list[int]) -> None:
         """The latest first: what it waited for may cover the others."""
         unit = int(self._steps[position].unit)
-        givers = [(self._positions[other][needed[other] - 1], other) for other in range(UNITS) if needed[other]]
+        givers = [
+            (self._positions[other][needed[other] - 1], other) for other in range(UNITS) if needed[other]
+        ]
         for giver, other in sorted(givers, reverse=True):
             if other != unit and clock[other] < needed[other]:
                 self.tokens[position].wait |= 1 << other
@@ -115,8 +117,9 @@ class _Assignment:
                 clock[:] = map(max, clock, known)
 
     def check_counters(self) -> None:
-        """A counter holds MOST_TOKENS: before a giver gives one more, the taker of the one that many earlier must
-        have started, because the giver waited for it or because fetch could not have come this far otherwise."""
+        """A counter holds MOST_TOKENS: before a giver gives one more, the taker of the one that many earlier
+        must have started, because the giver waited for it or because fetch could not have come this far
+        otherwise."""
         for (_, taker), pair in self._pairs.items():
             for taken, giver in zip(pair.taken, pair.given[MOST_TOKENS:], strict=False):
                 done = self._clocks[giver][taker] > self._counts[taken][taker]

@@ -1,4 +1,5 @@
-"""Pooling windows along one axis: where padding cuts them, and how far a tile of results reaches into its source."""
+"""Pooling windows along one axis: where padding cuts them, and how far a tile of results reaches into its
+source."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ Pair = tuple[int, int]
 class Run:
     """Consecutive results whose windows have one length and lie one stride apart.
 
-    first, count: results; start: first source position of the first window; length: positions in each window."""
+    first, count: results; start: first source position of the first window; length: positions in each
+    window."""
 
     first: int
     count: int
@@ -63,8 +65,5 @@ def tileable(size: Pair, kernel: Pair, stride: Pair, accumulators: int) -> bool:
     """Whether tiles of whole windows that share no source position fit the accumulators.
 
     Along an axis where windows overlap there can be one tile only."""
-    smallest = [
-        kernel[axis] if kernel[axis] == stride[axis] else size[axis]
-        for axis in (0, 1)
-    ]
+    smallest = [kernel[axis] if kernel[axis] == stride[axis] else size[axis] for axis in (0, 1)]
     return min(smallest[0], size[0]) * min(smallest[1], size[1]) <= accumulators

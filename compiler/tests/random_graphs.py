@@ -66,7 +66,11 @@ class Builder:
         return self.node(operator, inputs, tensor)
 
     def convolution(
-        self, source: str, channels: int, kernel: tuple[int, int], stride: tuple[int, int],
+        self,
+        source: str,
+        channels: int,
+        kernel: tuple[int, int],
+        stride: tuple[int, int],
         padding: tuple[int, int, int, int],
     ) -> str:
         operator = Conv2D(stride, padding, self.choice(("", "relu", "relu6")))
@@ -84,7 +88,7 @@ class Builder:
         scales = self.random.uniform(0.5, 1.5, shape[0] if per_channel else 1) / np.sqrt(fan_in) / 2**bits
         weights = Quantisation(tuple(scales.tolist()), 0, bits, 0 if per_channel else None)
         number = len(self.nodes)
-        names = (source, f"weights{number}")
+        names: tuple[str, ...] = (source, f"weights{number}")
         self.tensors[names[1]] = Tensor(names[1], shape, weights)
         values = self.random.integers(weights.low, weights.high + 1, shape)
         self.constants[names[1]] = values.astype(np.int8)
@@ -105,12 +109,14 @@ class Builder:
         return self._new(Add(self.choice(("", "relu", "relu6"))), (first, second))
 
     def pool(
-        self, source: str, kind: str, kernel: tuple[int, int], stride: tuple[int, int],
+        self,
+        source: str,
+        kind: str,
+        kernel: tuple[int, int],
+        stride: tuple[int, int],
         padding: tuple[int, int, int, int] = (0, 0, 0, 0),
     ) -> str:
-        return self._new(
-            Pool2D(kind, kernel, stride, padding), (source,), self.tensors[source].quantisation
-        )
+        return self._new(Pool2D(kind, kernel, stride, padding), (source,), self.tensors[source].quantisation)
 
     def flatten(self, source: str) -> str:
         like = self.tensors[source]
@@ -118,9 +124,7 @@ class Builder:
         return self.node(Reshape(), (source,), replace(like, name=f"tensor{len(self.nodes)}", shape=shape))
 
     def graph(self, *outputs: str) -> Graph:
-        return Graph(
-            "random", tuple(self.inputs), outputs, self.tensors, tuple(self.nodes), self.constants
-        )
+        return Graph("random", tuple(self.inputs), outputs, self.tensors, tuple(self.nodes), self.constants)
 
 
 def random_convolution(b: Builder, source: str, channels: int | None = None) -> str:
@@ -141,8 +145,10 @@ def random_pool(b: Builder, source: str) -> str:
         return b.pool(source, b.choice(("max", "average")), (height, width), (1, 1))
     stride = kernel if b.integer(0, 1) else (b.integer(1, 3), b.integer(1, 3))
     padding = (
-        b.integer(0, kernel[0] - 1), b.integer(0, kernel[1] - 1),
-        b.integer(0, kernel[0] - 1), b.integer(0, kernel[1] - 1),
+        b.integer(0, kernel[0] - 1),
+        b.integer(0, kernel[1] - 1),
+        b.integer(0, kernel[0] - 1),
+        b.integer(0, kernel[1] - 1),
     )
     return b.pool(source, b.choice(("max", "average")), kernel, stride, padding)
 

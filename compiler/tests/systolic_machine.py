@@ -1,8 +1,9 @@
 """A functional model of the systolic array, instruction by instruction, as docs/architecture.md describes it.
 
-It takes a device image and memory bytes and gives output bytes and tap records, in no time but in any order that
-tokens and queues allow: which unit goes next is drawn at random, and every instruction has a start and an end between
-which others run. What two units touch at once, what was never written, and a program that gets stuck are errors.
+It takes a device image and memory bytes and gives output bytes and tap records, in no time but in any order
+that tokens and queues allow: which unit goes next is drawn at random, and every instruction has a start and
+an end between which others run. What two units touch at once, what was never written, and a program that gets
+stuck are errors.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ QUEUE_DEPTH = 4
 MOST_TOKENS = 7
 ADDRESS_MASK = (1 << 24) - 1
 Indices = npt.NDArray[np.int64]
+Move = tuple[Unit | None, Callable[[], None]]
 
 
 class MachineError(AssertionError):
@@ -110,6 +112,8 @@ class _ImageRun:
     def __init__(self, machine: Machine, data: bytes, number: int) -> None:
         self.machine, self.config, self.number = machine, machine.config, number
         self.random = machine.random
+        # Units that are now and then far slower than others reach orders that equal chances hardly do.
+        self.speeds = {unit: self.random.choice((1.0, 0.1, 0.01)) for unit in (None, *Unit)}
         self.state = State(machine.config)
         self.memory = {Base.PROGRAM: machine.image, Base.INPUT: data}
         self.output = np.zeros(machine.output_bytes, np.uint8)
@@ -127,8 +131,10 @@ class _ImageRun:
             moves = self._moves()
             if not moves:
                 break
-            self.random.choice(moves)()
-        require(self.fetched == len(code) - 1, f"stuck: {self._situation()}")
+            weights = [self.speeds[unit] for unit, _ in moves]
+            self.random.choices(moves, weights)[0][1]()
+        waiting = any(self.queues.values()) or self.fetched < len(code) - 1
+        require(not waiting, f"stuck: {self._situation()}")
         require(code[-1].opcode is Opcode.END, "the last instruction must be END")
         require(not any(self.tokens.values()), f"tokens are left: {self._situation()}")
         require(not self.state.fifo, "weights are left in the FIFO")
@@ -140,16 +146,16 @@ class _ImageRun:
         heads = {unit.name: queue[0] for unit, queue in self.queues.items() if queue}
         return f"fetched {self.fetched}, queue heads {heads}, tokens {left}"
 
-    def _moves(self) -> list[Callable[[], None]]:
-        moves: list[Callable[[], None]] = []
+    def _moves(self) -> list[Move]:
+        moves: list[Move] = []
         if self._can_fetch():
-            moves.append(self._fetch)
+            moves.append((None, self._fetch))
         for unit in Unit:
             if unit in self.running:
                 if self._can_advance(unit):
-                    moves.append(lambda unit=unit: self._advance(unit))  # type: ignore[misc]
+                    moves.append((unit, lambda unit=unit: self._advance(unit)))  # type: ignore[misc]
             elif self.queues[unit] and self._has_tokens(unit):
-                moves.append(lambda unit=unit: self._start(unit))  # type: ignore[misc]
+                moves.append((unit, lambda unit=unit: self._start(unit)))  # type: ignore[misc]
         return moves
 
     def _can_fetch(self) -> bool:
@@ -210,7 +216,9 @@ class _ImageRun:
             case Opcode.LOAD_MAP:
                 at = item["address"]
                 data = np.frombuffer(self._read(item), np.int8)
-                require(at % self.config.memory_bytes == item["offset"] % self.config.memory_bytes, "alignment")
+                require(
+                    at % self.config.memory_bytes == item["offset"] % self.config.memory_bytes, "alignment"
+                )
                 self.state.scratchpad[at : at + item["length"]] = data
                 self.state.written[at : at + item["length"]] = True
             case Opcode.LOAD_WEIGHTS:
@@ -323,7 +331,8 @@ class _ImageRun:
         where = address[:, None] + np.arange(lanes)
         require(where.max() < self.config.scratchpad_bytes, "reads beyond the scratchpad")
         require(self.state.written[where].all(), "reads what was never written")
-        return self.state.scratchpad[where].astype(np.int64)
+        values: Indices = self.state.scratchpad[where].astype(np.int64)
+        return values
 
     def _requantised(self, index: Indices, item: Instruction, scalars: Instruction) -> Indices:
         lanes = item["c_lanes"]
@@ -343,11 +352,10 @@ class _ImageRun:
             case PoolKind.NONE:
                 return windows[:, 0]
             case PoolKind.MAX:
-                return windows.max(axis=1)
+                largest: Indices = windows.max(axis=1)
+                return largest
             case PoolKind.AVERAGE:
-                total = windows.sum(axis=1)
-                scaled = (np.abs(total) + s["divisor_half"]) * s["divisor_multiplier"]
-                return np.sign(total) * (scaled >> (16 + s["divisor_shift"]))
+                return _mean(windows.sum(axis=1), s)
 
     def _tap(self, tap: int, running: Running, address: Indices, values: Indices) -> None:
         records = np.zeros(len(address), tap_type(self.config.tap_bytes))
@@ -359,9 +367,19 @@ class _ImageRun:
         self.taps.append(records)
 
 
+def _mean(total: Indices, s: Instruction) -> Indices:
+    scaled = (np.abs(total) + s["divisor_half"]) * s["divisor_multiplier"]
+    mean: Indices = np.sign(total) * (scaled >> (16 + s["divisor_shift"]))
+    return mean
+
+
 def _added(first: Indices, second: Indices, s: Instruction) -> Indices:
-    one = multiply_by_quantised_multiplier((first - s["zero_point_1"]) << 20, s["multiplier_1"], -s["shift_1"])
-    two = multiply_by_quantised_multiplier((second - s["zero_point_2"]) << 20, s["multiplier_2"], -s["shift_2"])
+    one = multiply_by_quantised_multiplier(
+        (first - s["zero_point_1"]) << 20, s["multiplier_1"], -s["shift_1"]
+    )
+    two = multiply_by_quantised_multiplier(
+        (second - s["zero_point_2"]) << 20, s["multiplier_2"], -s["shift_2"]
+    )
     total = multiply_by_quantised_multiplier(one + two, s["multiplier_out"], -s["shift_out"])
     return np.clip(total + s["add_zero_point"], s["add_low"], s["add_high"])
 

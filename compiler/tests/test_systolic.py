@@ -42,22 +42,26 @@ def check_layers(program: Program, result: Result, image: int, expected: dict[st
     return seen
 
 
-def check_graph(graph: Graph, config: Config, seed: int, images: int = 1) -> Program:
-    program = compile_graph(graph, config)
-    values = random_values(graph, seed, images)
+def check_program(
+    graph: Graph, program: Program, config: Config, values: dict[str, Array], seed: int
+) -> None:
+    """Runs all images of `values`; every node, the outputs in memory, events and MAC counts are right."""
     expected = golden.run(graph, values)
     results = Machine(program.image, config, seed).run(program.pack_inputs(values))
-    assert len(results) == images
+    assert len(results) == len(values[graph.inputs[0]])
+    computed = {node.output for node in graph.nodes if not isinstance(node.operator, Reshape)}
     for image, result in enumerate(results):
-        seen = check_layers(program, result, image, expected)
-        computed = {node.output for node in graph.nodes if not isinstance(node.operator, Reshape)}
-        assert seen >= computed
+        assert check_layers(program, result, image, expected) >= computed
         for name, output in program.unpack_outputs(result.output).items():
             np.testing.assert_array_equal(output, expected[name][image : image + 1])
         assert result.events == list(range(len(program.layers)))
         assert result.macs == sum(layer.macs_executed for layer in program.layers)
         assert result.macs + result.macs_skipped == sum(layer.macs for layer in program.layers)
-    return program
+
+
+def check_graph(graph: Graph, config: Config, seed: int, images: int = 1) -> None:
+    program = compile_graph(graph, config)
+    check_program(graph, program, config, random_values(graph, seed, images), seed)
 
 
 @pytest.mark.parametrize("config", SMALL_CONFIGS, ids=lambda config: config.name)
