@@ -13,6 +13,7 @@ from myhdl.conversion._misc import _kind
 from rtl.convert.design import Elaborated
 from rtl.convert.errors import ConvertError
 from rtl.convert.lines import relative_path
+from rtl.convert.naming import KEYWORDS
 
 LARGEST_RESET_LIST = 32
 
@@ -22,6 +23,18 @@ def check_signals(module: Elaborated) -> None:
     problems = [*_signal_problems(module), *_memory_problems(module)]
     if problems:
         raise ConvertError(problems)
+
+
+def check_variables(tree: Any) -> None:
+    """A variable of a process may not be a keyword, nor hide a Signal that the process uses."""
+    used = {tree.sigdict[name]._name for name in tree.inputs | tree.outputs}
+    for name in tree.vardict:
+        if name in KEYWORDS or name in used:
+            what = "a keyword of Verilog" if name in KEYWORDS else "the name of a Signal this process uses"
+            line = tree.lineoffset + tree.body[0].lineno
+            raise ConvertError(
+                f"{relative_path(tree.sourcefile)}:{line}: variable {name!r} is {what}: choose another name"
+            )
 
 
 def check_events(tree: Any) -> None:

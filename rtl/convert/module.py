@@ -20,7 +20,7 @@ from myhdl._ShadowSignal import ConcatSignal, _SliceSignal
 from myhdl._Signal import Constant, _Signal
 from myhdl.conversion._analyze import _analyzeGens
 
-from rtl.convert.checks import check_events, check_reset, check_signals
+from rtl.convert.checks import check_events, check_reset, check_signals, check_variables
 from rtl.convert.design import Elaborated, Instance, Module, Scope
 from rtl.convert.elaborate import Child, elaborate
 from rtl.convert.errors import ConvertError, TrapError
@@ -189,6 +189,7 @@ class ModuleBuilder:
                 for name in tree.inputs:
                     mark_read(tree.sigdict[name])
                 check_events(tree)
+                check_variables(tree)
                 check_reset(tree)
                 self.result.sources.add(tree.sourcefile)
                 self.result.body[position] = tree

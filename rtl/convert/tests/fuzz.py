@@ -335,9 +335,9 @@ def bench(tops: list[tuple[int, list[str], str]], stimuli: list[dict[str, int]])
     """Verilog that applies the vectors to every module and prints every y."""
     lines = ["`timescale 1ns/1ps", "module bench;"]
     for name, kind in INPUTS.items():
-        lines.append(f"reg {_declare(kind)} {name};")
+        lines.append(f"reg {declare(kind)} {name};")
     for number, ports, kind in tops:
-        lines.append(f"wire {_declare(kind)} y{number};")
+        lines.append(f"wire {declare(kind)} y{number};")
         wires = ", ".join(f".{name}({name})" for name in ports)
         lines.append(f"expression_{number} u{number}({wires}, .y(y{number}));")
     lines.append("initial begin")
@@ -354,7 +354,8 @@ def bench(tops: list[tuple[int, list[str], str]], stimuli: list[dict[str, int]])
     return "\n".join([*lines, "end", "endmodule", ""])
 
 
-def _declare(kind: str) -> str:
+def declare(kind: str) -> str:
+    """Sign and range of a Verilog declaration."""
     signal = make_signal(kind)
     if signal._type is bool:
         return ""

@@ -3,13 +3,14 @@
 import random
 
 import pytest
-from myhdl import Simulation, delay, instance
+from myhdl import Signal, Simulation, delay, instance
 
-from rtl.convert import convert_block
-from rtl.convert.tests import fuzz
+from rtl.convert import convert_block, lint
+from rtl.convert.tests import corners, fuzz
 from rtl.convert.tests.designs import Config, filter_ports, filter_top
 from rtl.convert.tests.simulate import has_verilator, icarus, verilator
 
+needs_verilator = pytest.mark.skipif(not has_verilator(), reason="no Verilator with g++, make and perl")
 CYCLES = 200
 BENCH = """`timescale 1ns/1ps
 module bench;
@@ -87,10 +88,83 @@ def test_icarus_equals_myhdl(design):
     assert len(set(expected)) > 100
 
 
-@pytest.mark.skipif(not has_verilator(), reason="no Verilator with g++, make and perl")
+@needs_verilator
 def test_verilator_equals_myhdl(design):
     files, expected, folder = design
     assert verilator(files, "bench", folder)[40:] == expected
+
+
+def corner_steps() -> list[dict[str, int]]:
+    """Inputs of every cycle; the index counts, so that all memory words are written in the first 16."""
+    rng = random.Random(8)
+    return [
+        {
+            "a": rng.choice((0, 255, rng.randrange(256))),
+            "s": rng.choice((-128, 127, rng.randint(-128, 127))),
+            "i": n % 16,
+        }
+        for n in range(160)
+    ]
+
+
+def corners_in_myhdl(steps: list[dict[str, int]]) -> list[str]:
+    clk = Signal(bool(0))
+    inputs = {name: fuzz.make_signal(kind) for name, kind in corners.INPUTS.items()}
+    outputs = {name: fuzz.make_signal(kind) for name, kind in corners.OUTPUTS.items()}
+    dut = corners.corners(clk, **inputs, **outputs)
+    lines: list[str] = []
+
+    @instance
+    def drive():
+        for step in steps:
+            for name, value in step.items():
+                inputs[name].next = value
+            yield delay(1)
+            clk.next = True
+            yield delay(1)
+            clk.next = False
+            yield delay(1)
+            lines.append(" ".join(str(int(signal)) for signal in outputs.values()))
+
+    Simulation(dut, drive).run(quiet=1)
+    return lines
+
+
+def corner_bench(steps: list[dict[str, int]]) -> str:
+    wires = [f"wire {fuzz.declare(kind)} {name};" for name, kind in corners.OUTPUTS.items()]
+    registers = [f"reg {fuzz.declare(kind)} {name};" for name, kind in corners.INPUTS.items()]
+    ports = ", ".join(f".{name}({name})" for name in ("clk", *corners.INPUTS, *corners.OUTPUTS))
+    form, names = " ".join(["%0d"] * len(wires)), ", ".join(corners.OUTPUTS)
+    body = [
+        " ".join(f"{name} = {value};" for name, value in step.items())
+        + f' #1 clk = 1; #1 clk = 0; #1 $display("{form}", {names});'
+        for step in steps
+    ]
+    head = [
+        "`timescale 1ns/1ps",
+        "module bench;",
+        "reg clk = 0;",
+        *registers,
+        *wires,
+        f"corners dut ({ports});",
+    ]
+    return "\n".join([*head, "initial begin", *body, "end", "endmodule", ""])
+
+
+@pytest.mark.parametrize("simulator", [icarus, pytest.param(verilator, marks=needs_verilator)])
+def test_corners_mean_the_same_in_verilog(simulator, tmp_path):
+    steps = corner_steps()
+    inputs, outputs = (
+        [fuzz.make_signal(kind) for kind in kinds.values()] for kinds in (corners.INPUTS, corners.OUTPUTS)
+    )
+    conversion = convert_block(
+        lambda: corners.corners(Signal(bool(0)), *inputs, *outputs), name="corners", out_dir=tmp_path
+    )
+    lint(conversion.files, "corners")
+    (tmp_path / "bench.v").write_text(corner_bench(steps))
+    expected = corners_in_myhdl(steps)[20:]
+    assert simulator([tmp_path / "bench.v", *conversion.files], "bench", tmp_path)[20:] == expected
+    assert len(set(expected)) > 100
 
 
 @pytest.mark.parametrize("seed", [11, 12])

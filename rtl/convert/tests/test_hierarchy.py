@@ -236,6 +236,17 @@ def keyword(a, reg):
 
 
 @block
+def keyword_variable(a, y):
+    @always_comb
+    def copy():
+        wire = intbv(0)[8:]
+        wire[:] = a
+        y.next = wire
+
+    return copy
+
+
+@block
 def output_to_slice(a, y):
     return designs.edge(a, y(4, 0))
 
@@ -268,6 +279,7 @@ def bit():
         (unread, (word, word), "middle is driven but never read"),
         (idle_argument, (word, word, word), "neither read nor driven: b"),
         (keyword, (word, word), "keyword"),
+        (keyword_variable, (word, word), "variable 'wire' is a keyword"),
         (output_to_slice, (lambda: word(4), word), "connected to a slice"),
         (reset_memory, (bit, reset, word, word), "memory"),
     ],
