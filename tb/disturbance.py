@@ -36,9 +36,9 @@ def disturbance(request: Request) -> Disturbance:
     at = request.delay
     match request.action:
         case Action.READ_ERROR:
-            return Disturbance(Error.BUS_READ, memory=lambda settings: replace(settings, read_error=at))
+            return Disturbance(Error.BUS_READ, memory=lambda settings: replace(settings, read_error=1))
         case Action.WRITE_ERROR:
-            return Disturbance(Error.BUS_WRITE, memory=lambda settings: replace(settings, write_error=at))
+            return Disturbance(Error.BUS_WRITE, memory=lambda settings: replace(settings, write_error=1))
         case Action.WATCHDOG:
             return Disturbance(Error.WATCHDOG, memory=silent, watchdog=SHORT_WATCHDOG)
         case Action.BAD_INSTRUCTION:

@@ -14,23 +14,31 @@ JOB = "simulation.json"
 
 
 class Action(StrEnum):
-    """What is done with a request beside running it."""
+    """What is done to an accelerator before a request is run in peace. Each is followed by a soft reset."""
 
-    RUN = "run"
-    SOFT_RESET = "soft reset"  # after `delay` cycles, then the request is run again from CONFIGURE
-    READ_ERROR = "read error"  # burst number `delay` is answered with an error; then as after a soft reset
-    WRITE_ERROR = "write error"
-    WATCHDOG = "watchdog"  # the memory stops answering; then as after a soft reset
+    RUN = "run"  # nothing
+    SOFT_RESET = "soft reset"
+    READ_ERROR = "read error"  # the next read burst is answered with an error
+    WRITE_ERROR = "write error"  # the next write burst
+    WATCHDOG = "watchdog"  # the memory is silent for longer than the watchdog allows
     BAD_INSTRUCTION = "bad instruction"  # instruction number `delay` has an illegal opcode
     BAD_OPERAND = "bad operand"  # instruction number `delay` has an operand out of range
     BAD_HASH = "bad hash"  # the program of another configuration
+
+
+class Phase(StrEnum):
+    """How far an accelerator is."""
+
+    CONFIGURE = "configure"
+    FIRST = "first layer"
+    LATER = "later"  # a layer has ended
 
 
 @dataclass(frozen=True)
 class Request:
     """A program and its images. `program`, `data` are files of the job's folder: the program file, and an .npz with
     `input` (n, ...) and the expected tensor `node:<name>` of every node. `batches` images to each RUN, whose descriptors
-    are queued two deep."""
+    are queued two deep. The action comes in `phase`, `delay` cycles after it began (or at instruction `delay`)."""
 
     name: str
     program: str
@@ -38,6 +46,7 @@ class Request:
     seed: int
     batches: tuple[int, ...]
     action: Action = Action.RUN
+    phase: Phase = Phase.CONFIGURE
     delay: int = 0
     memory: MemorySettings = MemorySettings()
 
@@ -71,5 +80,5 @@ def load_job(path: Path) -> Job:
 def _request(raw: dict[str, Any]) -> Request:
     memory = raw["memory"]
     settings = {**memory, "stalls": Stalls(**memory["stalls"]), "reorder": Reorder(memory["reorder"])}
-    changes = {"batches": tuple(raw["batches"]), "action": Action(raw["action"])}
+    changes = {"batches": tuple(raw["batches"]), "action": Action(raw["action"]), "phase": Phase(raw["phase"])}
     return Request(**{**raw, **changes, "memory": MemorySettings(**settings)})

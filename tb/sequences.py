@@ -19,7 +19,7 @@ from tb.disturbance import Disturbance, disturbance
 from tb.env import Environment
 from tb.expectation import Expectation
 from tb.host import DeviceError, DeviceTimeout
-from tb.job import Action, Job, Request
+from tb.job import Action, Job, Phase, Request
 from tb.outcome import RequestOutcome, layer_record
 from tb.placement import MemoryMap, place, write_regions
 from tb.records import PROGRAM_TAG
@@ -121,39 +121,63 @@ class RequestSequence:
 
     async def _disturb(self, plan: Disturbance) -> None:
         """Run into the disturbance, see the error it must bring, and reset."""
-        env, where = self.env, self.memory_map
-        await self._prepare(plan.memory(self.request.memory), plan.watchdog)
-        env.scoreboard.expect(self._expectation())
+        env = self.env
+        self.env.scoreboard.expect(self._expectation())
         try:
-            await env.host.configure(plan.image(self.program), where.program)
-            await env.host.run(where.inputs, where.outputs, self.request.batches[0])
-            if plan.error is Error.NONE:
-                await env.bench.cycles(self.request.delay)
+            if self.request.phase is Phase.CONFIGURE:
+                await self._disturb_configure(plan)
             else:
-                found = await env.host.wait_error()
-                raise found
+                await self._disturb_run(plan)
         except DeviceError as found:
             self._check_error(plan, found)
         self.outcome.phase = await self._phase()
         self.outcome.failures += env.scoreboard.abandon().failures
         await self._recover()
 
+    async def _disturb_configure(self, plan: Disturbance) -> None:
+        env, address, image = self.env, self.memory_map.program, plan.image(self.program)
+        await self._prepare(plan.memory(self.request.memory), plan.watchdog)
+        if plan.error is Error.NONE:
+            await env.memory.load(address, image)
+            await env.host.request_configure(address, len(image))
+        else:
+            await env.host.configure(image, address)
+            raise DeviceError(0, 0)
+
+    async def _disturb_run(self, plan: Disturbance) -> None:
+        env, where = self.env, self.memory_map
+        await self._prepare(self.request.memory, plan.watchdog)
+        await env.host.configure(plan.image(self.program), where.program)
+        await env.host.run(where.inputs, where.outputs, self.request.batches[0])
+        if plan.index is None:
+            await self._reach(self.request.phase)
+            await env.memory.apply(plan.memory(self.request.memory), self.request.seed)
+        if plan.error is not Error.NONE:
+            await env.host.wait()
+            raise DeviceError(0, 0)
+
+    async def _reach(self, phase: Phase) -> None:
+        """Let time pass until the phase, and `delay` cycles more."""
+        events = self.env.bench.control.event_count
+        if phase is Phase.LATER:
+            await events.value_change
+        await self.env.bench.cycles(1 + self.request.delay)
+
     def _check_error(self, plan: Disturbance, found: DeviceError) -> None:
         self.outcome.error = found.code
         if found.code != plan.error:
             wanted = f"error {int(plan.error)} ({plan.error.name})"
-            self.outcome.failures.append(f"{self.request.action}: awaited {wanted}, but {found}")
+            self.outcome.failures.append(f"{self.request.action}: awaited {wanted}, but {told(found)}")
         elif plan.index is not None and found.index != plan.index:
             self.outcome.failures.append(f"{self.request.action}: ERROR_PC {found.index}, must be {plan.index}")
 
-    async def _phase(self) -> str:
-        """How far the accelerator was: configuring, in the first layer, or later."""
+    async def _phase(self) -> Phase:
+        """How far the accelerator is."""
         ended = sum(layer.images for layer in self.env.scoreboard.verdict.layers)
-        if not await self.env.host.read("STATUS") & Status.CONFIGURED:
-            return "configure"
-        if ended == 0:
-            return "first layer"
-        return "later"
+        if ended:
+            return Phase.LATER
+        configured = await self.env.host.read("STATUS") & Status.CONFIGURED
+        return Phase.FIRST if configured else Phase.CONFIGURE
 
     async def _recover(self) -> None:
         """Soft reset; the registers must then say that nothing is going on."""
@@ -170,3 +194,8 @@ class RequestSequence:
                 self.outcome.failures.append(f"{name} is 0x{value:x} after a soft reset")
         env.layer.monitor.publish()
         env.layer.monitor.taps.drop()
+
+
+def told(found: DeviceError) -> str:
+    """An error as it is told; code 0 stands for a run that ended as if nothing had happened."""
+    return str(found) if found.code else "the accelerator went on without an error"

@@ -9,7 +9,7 @@ from typing import Any
 from rtl.lib.registers import Error
 from rtl.systolic.config import Config
 from tb.coverage import Cross, Hit, Values
-from tb.job import Action
+from tb.job import Action, Phase
 from tb.outcome import RequestOutcome
 from tb.prepare import Stimulus
 from tb.systolic.layer_item import Corner, Fusion, Kernel, LayerShape, Operator, Precision, Stride, Tiles
@@ -22,7 +22,7 @@ def names(kinds: type[IntEnum]) -> Values:
 
 
 STALLS = ("none", "read", "write", "dependency")
-PHASES = ("configure", "first layer", "later")
+PHASES = tuple(str(phase) for phase in Phase)
 ERRORS = tuple(error.name for error in Error if error not in (Error.NONE, Error.BAD_REQUEST))
 # Which error can come when. A configuration is checked before anything runs; instructions run after it; a layer is
 # stored to memory after its results are complete, so that a write can only fail later.
@@ -108,10 +108,9 @@ def _stalls(shape: LayerShape, outcome: RequestOutcome) -> Iterator[tuple[str, V
 
 
 def _disturbance(outcome: RequestOutcome) -> Iterator[tuple[str, Values]]:
-    phase = outcome.phase if outcome.phase in PHASES else "later"
     if outcome.action == Action.SOFT_RESET:
-        yield "reset", (phase,)
+        yield "reset", (outcome.phase,)
     elif outcome.error:
-        yield "error", (Error(outcome.error).name, phase)
+        yield "error", (Error(outcome.error).name, outcome.phase)
     batches = "back to back" if outcome.batches > 1 else "one"
     yield "requests", (batches, "more" if outcome.images > outcome.batches else "one")

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from compiler.errors import DoesNotFit
+from compiler.program import Program
 from golden.ir import Graph
 from rtl.systolic.config import CONFIGS, Config
-from tb.job import Action, Request
+from tb.job import Action, Phase, Request
 from tb.launch import failures_of, prepare_folder, simulate, verdict_of
 from tb.prepare import Stimulus, request, stimulus
 from tb.settings import ControlTiming
@@ -25,6 +26,7 @@ from tb.systolic.strata import Circumstances, circumstances, stratum
 BUDGET = {"tiny": 3000}
 LARGEST_BUDGET = 15000
 REDRAWS = 20
+MOST_DELAY = 150
 
 
 @dataclass(frozen=True)
@@ -90,35 +92,29 @@ def _item(source: LayerSource, seed: int, index: int) -> Item:
 def _drawn(
     source: LayerSource, seed: int, index: int, under: Circumstances, budget: int
 ) -> tuple[LayerShape, Graph]:
-    """A layer of the item's stratum; where something goes wrong on purpose, a small graph every other time."""
-    if under.action is not Action.RUN and index % 4 > 1:
+    """A layer of the item's stratum, or a small graph where something is to happen after its first layer."""
+    if under.phase is Phase.LATER:
         return small_graph(source, seed, budget // 2)
-    shape = source.layer(seed, stratum(index), budget)
+    shape = source.layer(seed, stratum(index, source.config.rows), budget)
     return shape, layer_graph(shape, seed)
 
 
 def make_request(item: Item, folder: Path, index: int) -> Request:
     """Write the item's files, and its request."""
     under = item.under
-    delay = _delay(under, item.made.program.instructions, item.shape.cycles(CONFIGS[item.made.program.config]))
+    delay = _delay(under, item.made.program)
     return request(
         item.made, folder, f"item{index}", item.seed, under.batches,
-        memory=under.memory, action=under.action, delay=delay,
+        memory=under.memory, action=under.action, phase=under.phase, delay=delay,
     )  # fmt: skip
 
 
-def _delay(under: Circumstances, instructions: int, cycles: int) -> int:
-    """When the action comes: a cycle, the number of a burst, or an instruction (never END)."""
-    match under.action:
-        case Action.SOFT_RESET:
-            return 1 + int(under.position * (cycles + 500))
-        case Action.READ_ERROR:
-            return 1 + int(under.position * 6)
-        case Action.WRITE_ERROR:
-            return 1
-        case Action.BAD_INSTRUCTION | Action.BAD_OPERAND:
-            return int(under.position * (instructions - 1))
-    return 0
+def _delay(under: Circumstances, program: Program) -> int:
+    """When the action comes: cycles after the phase began, or an instruction (never END)."""
+    if under.action in (Action.BAD_INSTRUCTION, Action.BAD_OPERAND):
+        last = program.instructions - 2
+        return last if under.phase is Phase.LATER else int(under.position * last / 2)
+    return int(under.position * MOST_DELAY)
 
 
 def digest(value: object) -> str:

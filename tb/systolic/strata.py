@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tb.job import Action
+from tb.job import Action, Phase
 from tb.settings import MemorySettings, Reorder, Stalls
 from tb.systolic.layer_item import Corner, Fusion, Kernel, Operator, Precision, Stride, Tiles
 
@@ -14,14 +14,23 @@ CROSS = (("kernel", Kernel), ("stride", Stride), ("padded", range(2)), ("precisi
 TILES = (("input_tiles", Tiles), ("output_tiles", Tiles), ("pixel_tiles", Tiles))
 OTHERS = (("operator", Operator), ("precision", Precision), ("corner", Corner))
 ACTIONS = (
-    Action.SOFT_RESET,
-    Action.READ_ERROR,
-    Action.WRITE_ERROR,
-    Action.WATCHDOG,
-    Action.BAD_INSTRUCTION,
-    Action.BAD_OPERAND,
-    Action.BAD_HASH,
+    (Action.SOFT_RESET, Phase.CONFIGURE),
+    (Action.SOFT_RESET, Phase.FIRST),
+    (Action.SOFT_RESET, Phase.LATER),
+    (Action.READ_ERROR, Phase.CONFIGURE),
+    (Action.READ_ERROR, Phase.FIRST),
+    (Action.READ_ERROR, Phase.LATER),
+    (Action.WRITE_ERROR, Phase.FIRST),
+    (Action.WATCHDOG, Phase.CONFIGURE),
+    (Action.WATCHDOG, Phase.FIRST),
+    (Action.WATCHDOG, Phase.LATER),
+    (Action.BAD_INSTRUCTION, Phase.FIRST),
+    (Action.BAD_INSTRUCTION, Phase.LATER),
+    (Action.BAD_OPERAND, Phase.FIRST),
+    (Action.BAD_OPERAND, Phase.LATER),
+    (Action.BAD_HASH, Phase.CONFIGURE),
 )
+BATCHES = ((1,), (1,), (1,), (2,), (1, 1), (1, 1, 1, 1), (2, 1))
 MEMORIES = ("fast", "slow", "read stalls", "write stalls", "all stalls")
 
 
@@ -31,19 +40,21 @@ class Circumstances:
 
     memory: MemorySettings
     action: Action
+    phase: Phase
     batches: tuple[int, ...]
     position: float
 
 
-def stratum(index: int) -> dict[str, int]:
+def stratum(index: int, shift: int) -> dict[str, int]:
     """The classes that item number `index` fixes. Of eight items five go through the first cross, one through the
-    tiles, one through the other operators, and one is free."""
+    tiles, one through the other operators, and one is free. `shift`: configurations begin at different places, so
+    that together they bring two seeds to each bin."""
     group, place = divmod(index, 8)
     if place < 5:
-        return {**_mixed(CROSS, 5 * group + place), "operator": int(Operator.CONVOLUTION)}
+        return {**_mixed(CROSS, 5 * group + place + shift), "operator": int(Operator.CONVOLUTION)}
     if place == 5:
-        return {**_mixed(TILES, group), "operator": int(Operator.CONVOLUTION), "kernel": int(Kernel.ONE)}
-    return _mixed(OTHERS, group) if place == 6 else {}
+        return {**_mixed(TILES, group + shift), "operator": int(Operator.CONVOLUTION), "kernel": int(Kernel.ONE)}
+    return _mixed(OTHERS, group + shift) if place == 6 else {}
 
 
 def _mixed(classes: tuple[tuple[str, object], ...], number: int) -> dict[str, int]:
@@ -59,9 +70,10 @@ def _mixed(classes: tuple[tuple[str, object], ...], number: int) -> dict[str, in
 def circumstances(index: int, seed: int) -> Circumstances:
     """Memory timing, disturbance and batches of an item."""
     rng = random.Random(seed)
-    action = ACTIONS[index // 6 % len(ACTIONS)] if index % 6 == 3 else Action.RUN
-    batches = rng.choice([(1,), (1,), (1,), (2,), (1, 1), (1, 1, 1, 1)])
-    return Circumstances(memory(rng.choice(MEMORIES), rng), action, batches, rng.random())
+    action, phase = ACTIONS[index // 6 % len(ACTIONS)] if index % 6 == 3 else (Action.RUN, Phase.CONFIGURE)
+    # Three images leave reads, writes and layer ends to come wherever the action finds the first one.
+    batches = rng.choice(BATCHES) if action is Action.RUN else (3,)
+    return Circumstances(memory(rng.choice(MEMORIES), rng), action, phase, batches, rng.random())
 
 
 def memory(kind: str, rng: random.Random) -> MemorySettings:
