@@ -28,9 +28,11 @@ WEIGHT_BITS = (8, 4)
 
 
 class Builder:
-    """Adds nodes one by one; every shape and quantisation comes from the generator."""
+    """Adds nodes one by one; every shape and quantisation comes from the generator. channels: the most a map
+    has."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, channels: int = 40) -> None:
+        self.channels = channels
         self.random = np.random.default_rng(seed)
         self.tensors: dict[str, Tensor] = {}
         self.nodes: list[Node] = []
@@ -135,7 +137,9 @@ def random_convolution(b: Builder, source: str, channels: int | None = None) -> 
     top, left, bottom, right = padding
     kernel = (min(kernel[0], height + top + bottom), min(kernel[1], width + left + right))
     stride = (b.integer(1, 4), b.integer(1, 4)) if b.integer(0, 2) == 0 else (1, 1)
-    return b.convolution(source, channels or b.integer(1, 40), kernel, stride, (top, left, bottom, right))
+    return b.convolution(
+        source, channels or b.integer(1, b.channels), kernel, stride, (top, left, bottom, right)
+    )
 
 
 def random_pool(b: Builder, source: str) -> str:
@@ -154,16 +158,18 @@ def random_pool(b: Builder, source: str) -> str:
 
 
 def random_input(b: Builder, largest: int = 18) -> str:
-    return b.source(b.integer(1, largest), b.integer(1, largest), b.integer(1, b.choice((3, 20, 40))))
+    return b.source(
+        b.integer(1, largest), b.integer(1, largest), b.integer(1, b.choice((3, b.channels // 2, b.channels)))
+    )
 
 
-def random_layer(seed: int) -> Graph:
+def random_layer(seed: int, channels: int = 40) -> Graph:
     """A convolution, alone or followed by what may be fused with it; or a layer of another kind."""
-    b = Builder(seed)
+    b = Builder(seed, channels)
     source = random_input(b)
     match b.integer(0, 9):
         case 0:
-            return b.graph(b.fully_connected(source, b.integer(1, 40)))
+            return b.graph(b.fully_connected(source, b.integer(1, b.channels)))
         case 1:
             return b.graph(random_pool(b, source))
         case 2:
@@ -178,9 +184,9 @@ def random_layer(seed: int) -> Graph:
     return b.graph(random_convolution(b, source))
 
 
-def random_network(seed: int) -> Graph:
+def random_network(seed: int, channels: int = 40) -> Graph:
     """A few layers with a branch, a residual add, pools and a classifier; several outputs at times."""
-    b = Builder(seed)
+    b = Builder(seed, channels)
     tensor = random_input(b, largest=12)
     for _ in range(b.integer(1, 4)):
         tensor = _random_stage(b, tensor)
@@ -191,7 +197,7 @@ def random_network(seed: int) -> Graph:
 
 
 def _random_stage(b: Builder, tensor: str) -> str:
-    channels = b.integer(1, 24)
+    channels = b.integer(1, b.channels // 2 + 1)
     match b.integer(0, 3):
         case 0:
             return random_convolution(b, tensor, channels)
