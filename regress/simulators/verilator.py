@@ -23,7 +23,7 @@ from regress.simulators.cocotb_runner import Commands, build_model, run_model
 
 OLDEST = (5, 36)
 OPTIMISATION = "OPT_FAST=-O2 OPT_GLOBAL=-O2"
-# This very Python: cocotb's PYTHONPATH names its standard library, with which another version would not start.
+# This very Python: cocotb's PYTHONPATH names its standard library, with which no other version starts.
 PYTHON = f"PYTHON3={sys.executable}"
 # The package's verilated.mk carries the paths and blanks of the machine that built it.
 PACKAGE_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include CXX=g++ LINK=g++ AR=ar"
