@@ -6,21 +6,21 @@ some of them, so that a run of consecutive items visits every combination.
 
 from __future__ import annotations
 
-import os
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from rtl.systolic.config import Config
-
-os.environ.setdefault("VSC_SOLVER", "dv-solve")  # the default back end is a hundred times slower
-
 import vsc
 from vsc.model.rand_state import RandState
 
+from rtl.systolic.config import Config
+
+vsc.set_solver_backend("dv-solve")  # the default one is many times slower
+
 LARGEST_MAP = 40
-ATTEMPTS = 40
+MAP_LIMITS = (LARGEST_MAP, 24, 14, 9, 6)  # of successive draws, until one is cheap enough
 
 
 class Operator(IntEnum):
@@ -117,10 +117,12 @@ class LayerShape:
 
 @vsc.randobj  # type: ignore[untyped-decorator]
 class LayerItem:
-    """The random variables and their rules. rows, columns: of the array, so that tiles come out as asked."""
+    """The random variables and their rules. rows, columns, pixels: of the array and of a bank of accumulators, so
+    that tiles come out as asked."""
 
-    def __init__(self, rows: int, columns: int) -> None:
+    def __init__(self, rows: int, columns: int, pixels: int) -> None:
         self.rows, self.columns = rows, columns
+        self.one_tile, self.two_tiles = math.isqrt(pixels), math.isqrt(2 * pixels)
         for name in ("operator", "kernel", "stride", "padded", "precision", "fusion", "corner"):
             setattr(self, name, vsc.rand_uint8_t())
         for name in ("input_tiles", "output_tiles", "pixel_tiles"):
@@ -199,9 +201,13 @@ class LayerItem:
         self.width.inside(vsc.rangelist((1, LARGEST_MAP)))
         self.kernel_y <= self.height + self.top + self.bottom
         self.kernel_x <= self.width + self.left + self.right
-        with vsc.if_then(self.pixel_tiles == Tiles.ONE):
-            self.height <= 12
-            self.width <= 12
+        for side in (self.height, self.width):
+            with vsc.if_then(self.pixel_tiles == Tiles.ONE):
+                side <= self.one_tile
+            with vsc.else_if(self.pixel_tiles == Tiles.TWO):
+                side.inside(vsc.rangelist((self.one_tile + 1, self.two_tiles)))
+            with vsc.else_then:
+                side > self.two_tiles + 1
 
     @vsc.constraint  # type: ignore[untyped-decorator]
     def channels(self) -> None:
@@ -222,15 +228,17 @@ class LayerSource:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self._item = LayerItem(config.rows, config.columns)
+        self._item = LayerItem(config.rows, config.columns, config.bank_accumulators)
 
     def layer(self, seed: int, stratum: Mapping[str, int], budget: int) -> LayerShape:
-        """A layer with the classes that `stratum` fixes, of about `budget` cycles at most if one is found soon."""
+        """A layer with the classes that `stratum` fixes, of about `budget` cycles at most if a small map makes it so."""
         self._item.set_randstate(RandState.mkFromSeed(seed))
-        drawn = [self._draw(stratum)]
-        while drawn[-1].cycles(self.config) > budget and len(drawn) < ATTEMPTS:
-            drawn.append(self._draw(stratum))
-        return min(drawn, key=lambda shape: shape.cycles(self.config)) if len(drawn) == ATTEMPTS else drawn[-1]
+        shape = self._draw(stratum, MAP_LIMITS[0])
+        for limit in MAP_LIMITS[1:]:
+            if shape.cycles(self.config) <= budget or {"height", "pixel_tiles"} & set(stratum):
+                break
+            shape = self._draw(stratum, limit)
+        return shape
 
     def layer_on(self, seed: int, size: tuple[int, int, int], budget: int) -> LayerShape:
         """A layer whose map has this height, width and number of channels; 1x1 where the rules allow no other."""
@@ -242,8 +250,10 @@ class LayerSource:
             )  # fmt: skip
         return self.layer(seed, {"height": height, "width": width, "in_channels": channels}, budget)
 
-    def _draw(self, stratum: Mapping[str, int]) -> LayerShape:
+    def _draw(self, stratum: Mapping[str, int], limit: int) -> LayerShape:
         with self._item.randomize_with() as item:
+            item.height <= limit
+            item.width <= limit
             for name, value in stratum.items():
                 getattr(item, name) == value
         return self._shape(self._item)
