@@ -4,7 +4,7 @@ from myhdl import Signal, always, always_comb, always_seq, block, intbv
 
 
 @block
-def delay(clk, d, q, cycles):
+def delay(clk, d, q, cycles, enable=True):
     """q is d, `cycles` clock cycles later; for data, so not reset.
 
     Latency: cycles (0: a wire). Throughput: one word a cycle. Ranges: d and q of the same width and sign.
@@ -22,9 +22,10 @@ def delay(clk, d, q, cycles):
 
     @always(clk.posedge)
     def shift():
-        stages[0].next = d
-        for i in range(last):
-            stages[i + 1].next = stages[i]
+        if enable:
+            stages[0].next = d
+            for i in range(last):
+                stages[i + 1].next = stages[i]
 
     @always_comb
     def tap():

@@ -1,10 +1,12 @@
 """Fixed-point rescaling, bit-exact to TFLite: saturating rounding doubling high multiply, then rounding right shift.
 
+With `enable` (a Signal) a pipeline stands still while it is 0: nothing moves when no value is on its way.
 A multiplier of 31 bits, never negative, cannot reach the one product that saturates (-2**31 x -2**31).
 """
 
 from myhdl import Signal, always, always_comb, block, concat, modbv
 
+from rtl.convert import unused
 from rtl.lib.delay import delay
 from rtl.lib.stream import signed, word
 
@@ -14,7 +16,7 @@ SCALED_OPERAND_LATENCY = 2 + ROUNDING_SHIFT_LATENCY
 
 
 @block
-def rounding_shift(clk, value, exponent, result):
+def rounding_shift(clk, value, exponent, result, enable=True):
     """result = value / 2**exponent, halves away from zero (gemmlowp's RoundingDivideByPOT).
 
     Latency: ROUNDING_SHIFT_LATENCY. Throughput: one value a cycle.
@@ -37,8 +39,9 @@ def rounding_shift(clk, value, exponent, result):
 
     @always(clk.posedge)
     def add():
-        biased.next = value + bias
-        shift.next = exponent
+        if enable:
+            biased.next = value + bias
+            shift.next = exponent
 
     @always_comb
     def move():
@@ -46,13 +49,15 @@ def rounding_shift(clk, value, exponent, result):
 
     @always(clk.posedge)
     def register():
-        result.next = shifted[32:].signed()
+        if enable:
+            result.next = shifted[32:].signed()
 
+    unused(shifted(33, 32), "the quotient fits 32 bits")
     return complement_exponent, choose_bias, add, move, register
 
 
 @block
-def requantiser(clk, value, multiplier, shift, result):
+def requantiser(clk, value, multiplier, shift, result, enable=True):
     """result = MultiplyByQuantizedMultiplier(value, multiplier, shift), with TFLite's double rounding.
 
     Latency: REQUANTISER_LATENCY. Throughput: one value a cycle.
@@ -80,12 +85,13 @@ def requantiser(clk, value, multiplier, shift, result):
         else:
             right.next = negative_shift[5:]
 
-    keep_step = delay(clk, right, right_of_product, 4)
+    keep_step = delay(clk, right, right_of_product, 4, enable)
 
     @always(clk.posedge)
     def shift_left():
-        scaled.next = value << left
-        factor.next = multiplier
+        if enable:
+            scaled.next = value << left
+            factor.next = multiplier
 
     @always_comb
     def split():
@@ -96,16 +102,18 @@ def requantiser(clk, value, multiplier, shift, result):
 
     @always(clk.posedge)
     def multiply():
-        low_low.next = value_low * factor_low
-        low_high.next = value_low * factor_high
-        high_low.next = value_high * factor_low
-        high_high.next = value_high * factor_high
+        if enable:
+            low_low.next = value_low * factor_low
+            low_high.next = value_low * factor_high
+            high_low.next = value_high * factor_low
+            high_high.next = value_high * factor_high
 
     @always(clk.posedge)
     def add_middle():
-        # Bits 16 and up of the product, with the rounding half, 2**30, in the middle sum.
-        middle.next = low_high + high_low + 16384
-        outer.next = concat(high_high[32:], low_low[32:16]).signed()
+        if enable:
+            # Bits 16 and up of the product, with the rounding half, 2**30, in the middle sum.
+            middle.next = low_high + high_low + 16384
+            outer.next = concat(high_high[32:], low_low[32:16]).signed()
 
     @always_comb
     def add():
@@ -113,14 +121,19 @@ def requantiser(clk, value, multiplier, shift, result):
 
     @always(clk.posedge)
     def register():
-        product.next = total[47:15].signed()
+        if enable:
+            product.next = total[47:15].signed()
 
-    round_right = rounding_shift(clk, product, right_of_product, result)
+    round_right = rounding_shift(clk, product, right_of_product, result, enable)
+    unused(negative_shift(7, 5), "-31..31")
+    unused(low_low(16, 0), "below the rounding half's place in the middle sum: cannot carry")
+    unused(total(15, 0), "rounded away")
+    unused(total(48, 47), "the product of 32 and 31 bits fits")
     return negate, split_shift, keep_step, shift_left, split, multiply, add_middle, add, register, round_right
 
 
 @block
-def scaled_operand(clk, operand, multiplier, exponent, result):
+def scaled_operand(clk, operand, multiplier, exponent, result, enable=True):
     """result = MultiplyByQuantizedMultiplier(operand << 20, multiplier, -exponent): an operand of TFLite's ADD.
 
     Latency: SCALED_OPERAND_LATENCY. Throughput: one value a cycle.
@@ -130,7 +143,7 @@ def scaled_operand(clk, operand, multiplier, exponent, result):
     factor_low, factor_high = signed(17), signed(16)
     low, high, high_in_place, total, product = signed(26), signed(25), signed(42), signed(42), signed(32)
 
-    keep_step = delay(clk, exponent, exponent_of_product, 2)
+    keep_step = delay(clk, exponent, exponent_of_product, 2, enable)
 
     @always_comb
     def split():
@@ -139,8 +152,9 @@ def scaled_operand(clk, operand, multiplier, exponent, result):
 
     @always(clk.posedge)
     def multiply():
-        low.next = operand * factor_low
-        high.next = operand * factor_high
+        if enable:
+            low.next = operand * factor_low
+            high.next = operand * factor_high
 
     @always_comb
     def place():
@@ -153,7 +167,9 @@ def scaled_operand(clk, operand, multiplier, exponent, result):
 
     @always(clk.posedge)
     def register():
-        product.next = total[42:11].signed()
+        if enable:
+            product.next = total[42:11].signed()
 
-    round_right = rounding_shift(clk, product, exponent_of_product, result)
+    round_right = rounding_shift(clk, product, exponent_of_product, result, enable)
+    unused(total(11, 0), "rounded away")
     return keep_step, split, multiply, place, add, register, round_right

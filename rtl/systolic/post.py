@@ -165,8 +165,9 @@ def issue(queue, tokens, halt, busy, last, drained, start, start_setup):
 
 
 @block
-def finish(clk, rst, where, start_setup, setup_signal, drained, give):
-    """Tokens of an instruction when its last result can be read back; `drained` when all results can."""
+def finish(clk, rst, where, start_setup, setup_signal, drained, moving, give):
+    """Tokens of an instruction when its last result can be read back; `drained` when all results can; `moving` from the
+    cycle after a position until then."""
     valid_line, last_line = word(DONE), word(DONE)
     signal = word(4)
     after = DONE - 1
@@ -187,7 +188,11 @@ def finish(clk, rst, where, start_setup, setup_signal, drained, give):
         else:
             give.next = 0
 
-    return valid_flags, last_flags, wait, tell, pay
+    @always_seq(clk.posedge, reset=rst)
+    def move():
+        moving.next = where.valid or not drained
+
+    return valid_flags, last_flags, wait, tell, pay, move
 
 
 @block
@@ -226,7 +231,7 @@ def post(clk, rst, queue, tokens, halt, parameter_write, accumulator_index, accu
     `map_data` SCRATCHPAD_LATENCY after read_address. tap/tapped and written/results: trail and bytes at `valid`.
     """
     where, steps, scalars = position(), Steps(bit(), bit(), bit(), bit(), word(2), bit(), bit()), setup()
-    start, start_setup, last, drained = bit(), bit(), bit(), bit()
+    start, start_setup, last, drained, moving = bit(), bit(), bit(), bit(), bit()
     index = queue.data(280, 256)
     tapped_lanes = [word(8) for _ in range(columns)]
     result_lanes = [word(8) for _ in range(columns)]
@@ -237,11 +242,11 @@ def post(clk, rst, queue, tokens, halt, parameter_write, accumulator_index, accu
     timing = time_steps(clk, where, steps)
     reading = read_map(clk, rst, where, read_valid, read_address)
     marking = mark_results(clk, rst, where, tap_valid, write_valid, layer_end)
-    finishing = finish(clk, rst, where, start_setup, queue.data(12, 8), drained, tokens.give)
+    finishing = finish(clk, rst, where, start_setup, queue.data(12, 8), drained, moving, tokens.give)
     tap_trail = follow(clk, rst, where.source, where, tap, TAPPED)
     result_trail = follow(clk, rst, where.destination, where, written, RESULT)
     lanes = [
-        post_lane(clk, accumulated(32 * lane + 32, 32 * lane), map_data(8 * lane + 8, 8 * lane),
+        post_lane(clk, moving, accumulated(32 * lane + 32, 32 * lane), map_data(8 * lane + 8, 8 * lane),
                   parameter_write[lane], where.parameter_set, scalars, steps,
                   tapped_lanes[lane], result_lanes[lane], sets)
         for lane in range(columns)

@@ -89,19 +89,20 @@ def parameters(clk, write, index, bias, multiplier, shift, sets):
 
 
 @block
-def rescale(clk, accumulated, write, index, value, sets):
+def rescale(clk, enable, accumulated, write, index, value, sets):
     """Accumulator (one cycle after `index`) + bias, requantised: `value` at VALUE - 1."""
     bias, shift, late_shift = signed(32), signed(6), signed(6)
     total = Signal(modbv(0, min=-(1 << 31), max=1 << 31))  # wraps on what no instruction reads
     multiplier, late_multiplier = word(31), word(31)
     table = parameters(clk, write, index, bias, multiplier, shift, sets)
-    requantise = requantiser(clk, total, late_multiplier, late_shift, value)
+    requantise = requantiser(clk, total, late_multiplier, late_shift, value, enable)
 
     @always(clk.posedge)
     def add_bias():
-        total.next = accumulated.signed() + bias
-        late_multiplier.next = multiplier
-        late_shift.next = shift
+        if enable:
+            total.next = accumulated.signed() + bias
+            late_multiplier.next = multiplier
+            late_shift.next = shift
 
     return table, requantise, add_bias
 
@@ -123,7 +124,7 @@ def clamp(value, low, high, clamped):
 
 
 @block
-def select(clk, rescaled, map_byte, scalars, steps, first, second):
+def select(clk, enable, rescaled, map_byte, scalars, steps, first, second):
     """The clamped value and the add's operand, at TAPPED."""
     shifted, chosen = signed(33), signed(33)
     held, limited = signed(8), signed(8)
@@ -131,7 +132,8 @@ def select(clk, rescaled, map_byte, scalars, steps, first, second):
 
     @always(clk.posedge)
     def offset():
-        shifted.next = rescaled + scalars.output_zero_point
+        if enable:
+            shifted.next = rescaled + scalars.output_zero_point
 
     @always_comb
     def choose():
@@ -144,26 +146,27 @@ def select(clk, rescaled, map_byte, scalars, steps, first, second):
 
     @always(clk.posedge)
     def keep():
-        first.next = limited
-        second.next = map_byte.signed()
-        if steps.hold:
-            held.next = map_byte.signed()
+        if enable:
+            first.next = limited
+            second.next = map_byte.signed()
+            if steps.hold:
+                held.next = map_byte.signed()
 
     return limiter, offset, choose, keep
 
 
 @block
-def residual(clk, first, second, scalars, add, result):
+def residual(clk, enable, first, second, scalars, add, result):
     """TFLite's ADD where `add` (at ADDED) is set, else the first operand; from TAPPED to POOLED."""
     difference_1, difference_2 = signed(9), signed(9)
     scaled_1, scaled_2, total, rescaled = signed(32), signed(32), signed(32), signed(32)
     right_shift = signed(6)
     shifted = signed(33)
     limited, bypass = signed(8), signed(8)
-    scale_1 = scaled_operand(clk, difference_1, scalars.multiplier_1, scalars.shift_1, scaled_1)
-    scale_2 = scaled_operand(clk, difference_2, scalars.multiplier_2, scalars.shift_2, scaled_2)
-    requantise = requantiser(clk, total, scalars.multiplier_out, right_shift, rescaled)
-    go_around = delay(clk, first, bypass, ADDED - TAPPED)
+    scale_1 = scaled_operand(clk, difference_1, scalars.multiplier_1, scalars.shift_1, scaled_1, enable)
+    scale_2 = scaled_operand(clk, difference_2, scalars.multiplier_2, scalars.shift_2, scaled_2, enable)
+    requantise = requantiser(clk, total, scalars.multiplier_out, right_shift, rescaled, enable)
+    go_around = delay(clk, first, bypass, ADDED - TAPPED, enable)
     limiter = clamp(shifted, scalars.add_low, scalars.add_high, limited)
 
     @always_comb
@@ -172,9 +175,10 @@ def residual(clk, first, second, scalars, add, result):
 
     @always(clk.posedge)
     def subtract():
-        difference_1.next = first - scalars.zero_point_1
-        difference_2.next = second - scalars.zero_point_2
-        total.next = scaled_1 + scaled_2
+        if enable:
+            difference_1.next = first - scalars.zero_point_1
+            difference_2.next = second - scalars.zero_point_2
+            total.next = scaled_1 + scaled_2
 
     @always_comb
     def offset():
@@ -182,23 +186,24 @@ def residual(clk, first, second, scalars, add, result):
 
     @always(clk.posedge)
     def choose():
-        if add:
-            result.next = limited
-        else:
-            result.next = bypass
+        if enable:
+            if add:
+                result.next = limited
+            else:
+                result.next = bypass
 
     return scale_1, scale_2, requantise, go_around, limiter, negate, subtract, offset, choose
 
 
 @block
-def divide(clk, total, scalars, rounded, negative):
+def divide(clk, enable, total, scalars, rounded, negative):
     """(|total| + half) x multiplier >> (16 + shift), and the sign to put back. Latency 4."""
     magnitude, low_part, high_part, high_in_place, product = word(20), word(32), word(32), word(44), word(44)
     shifted = word(44)
     factor_low, factor_high, amount = word(12), word(12), word(6)
     absolute = word(20)
     below_zero = bit()
-    follow = delay(clk, below_zero, negative, 3)
+    follow = delay(clk, below_zero, negative, 3, enable)
 
     @always_comb
     def split():
@@ -216,11 +221,12 @@ def divide(clk, total, scalars, rounded, negative):
 
     @always(clk.posedge)
     def multiply():
-        magnitude.next = absolute + scalars.divisor_half
-        below_zero.next = total < 0
-        low_part.next = magnitude * factor_low
-        high_part.next = magnitude * factor_high
-        product.next = low_part + high_in_place
+        if enable:
+            magnitude.next = absolute + scalars.divisor_half
+            below_zero.next = total < 0
+            low_part.next = magnitude * factor_low
+            high_part.next = magnitude * factor_high
+            product.next = low_part + high_in_place
 
     @always_comb
     def move():
@@ -228,28 +234,30 @@ def divide(clk, total, scalars, rounded, negative):
 
     @always(clk.posedge)
     def cut():
-        rounded.next = shifted[8:]
+        if enable:
+            rounded.next = shifted[8:]
 
     return follow, split, strip_sign, multiply, move, cut
 
 
 @block
-def pool(clk, value, scalars, steps, result):
+def pool(clk, enable, value, scalars, steps, result):
     """Maximum or average over a window, or the value itself; from POOLED to RESULT."""
     total, rounded, negative = signed(20), word(8), bit()
     quotient = signed(9)
     kept, bypass = signed(8), signed(8)
-    division = divide(clk, total, scalars, rounded, negative)
-    go_around = delay(clk, kept, bypass, 4)
+    division = divide(clk, enable, total, scalars, rounded, negative)
+    go_around = delay(clk, kept, bypass, 4, enable)
 
     @always(clk.posedge)
     def accumulate():
-        if steps.first:
-            total.next = value
-        elif steps.pool == AVERAGE:
-            total.next = total + value
-        elif value > total:
-            total.next = value
+        if enable:
+            if steps.first:
+                total.next = value
+            elif steps.pool == AVERAGE:
+                total.next = total + value
+            elif value > total:
+                total.next = value
 
     @always_comb
     def cut():
@@ -257,10 +265,11 @@ def pool(clk, value, scalars, steps, result):
 
     @always(clk.posedge)
     def choose():
-        if steps.average:
-            result.next = quotient[8:]
-        else:
-            result.next = bypass[8:]
+        if enable:
+            if steps.average:
+                result.next = quotient[8:]
+            else:
+                result.next = bypass[8:]
 
     @always_comb
     def put_sign():
@@ -273,14 +282,14 @@ def pool(clk, value, scalars, steps, result):
 
 
 @block
-def post_lane(clk, accumulated, map_byte, write, index, scalars, steps, tapped, result, sets):
-    """The pipeline of one channel; the constants above give its timing."""
+def post_lane(clk, enable, accumulated, map_byte, write, index, scalars, steps, tapped, result, sets):
+    """The pipeline of one channel; the constants above give its timing. It stands still while `enable` is 0."""
     rescaled = signed(32)
     first, second, summed = signed(8), signed(8), signed(8)
-    front = rescale(clk, accumulated, write, index, rescaled, sets)
-    middle = select(clk, rescaled, map_byte, scalars, steps, first, second)
-    adding = residual(clk, first, second, scalars, steps.add_late, summed)
-    pooling = pool(clk, summed, scalars, steps, result)
+    front = rescale(clk, enable, accumulated, write, index, rescaled, sets)
+    middle = select(clk, enable, rescaled, map_byte, scalars, steps, first, second)
+    adding = residual(clk, enable, first, second, scalars, steps.add_late, summed)
+    pooling = pool(clk, enable, summed, scalars, steps, result)
 
     @always_comb
     def show():
