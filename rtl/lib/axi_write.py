@@ -123,7 +123,7 @@ def send_words(clk, rst, halt, data, covered, owed, sent, written, port):
     @always(clk.posedge)
     def load():
         if sent:
-            port.wdata.next = data.data
+            port.wdata.next = 0 if halt else data.data
             port.wlast.next = burst_end
             port.wstrb.next = 0
             if not halt:

@@ -53,7 +53,7 @@ def span(memory_bytes, length_width):
 def measure_span(address, length, covered):
     """The words that `length` bytes, at least 1, cover from the low bits of their address on. Combinational."""
     offset = len(covered.start)
-    extent = word(len(length) + 1)
+    extent = Signal(modbv(0)[len(length) + 1 :])  # undefined while no command is offered
 
     @always_comb
     def measure():

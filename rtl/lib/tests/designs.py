@@ -14,7 +14,7 @@ from rtl.lib.requantiser import requantiser, scaled_operand
 from rtl.lib.skid import skid
 from rtl.lib.stream import beats, bit, reset, signed, stream, transfer, word
 from rtl.lib.tests.copy_core import copy_accelerator
-from rtl.lib.tests.two_readers import two_readers
+from rtl.lib.tests.two_readers import joined_port, two_readers
 from rtl.lib.width_converter import convert_width
 from rtl.lib.write_port import write_port
 
@@ -94,7 +94,7 @@ def write_dma_8():
 
 def two_readers_8():
     return two_readers(bit(), reset(), bit(), transfer(), transfer(), beats(MEMORY_BYTES), beats(MEMORY_BYTES),
-                       memory_port(MEMORY_BYTES), bit(), bit())  # fmt: skip
+                       joined_port(MEMORY_BYTES), bit(), bit())  # fmt: skip
 
 
 def _fetch(memory_bytes):

@@ -11,25 +11,24 @@ from pathlib import Path
 
 from myhdl import Simulation, delay, instance, intbv
 
-from rtl.convert import convert_in_subprocess
-from rtl.convert.lint import lint
 from rtl.convert.ports import bind, port_signals
-from rtl.convert.tests.simulate import has_verilator, icarus, verilator
-from rtl.lib.tests import designs
+from rtl.lib.tests import designs, models
 
 RESET_CYCLES = 3
 _CHANNEL = re.compile(r"(.*?)(ar|aw|r|w|b)(valid|ready|addr|id|len|size|burst|user|data|resp|last|strb)$")
 BENCH = """`timescale 1ns/1ps
 module bench;
 reg clk = 0;
-reg [{inputs}-1:0] stimulus [0:{cycles}-1];
+reg [{inputs}-1:0] stimulus [0:8191];
 reg [{inputs}-1:0] now;
 wire [{outputs}-1:0] seen;
-integer i;
+reg [1023:0] file;
+integer i, cycles;
 {top} dut ({connections});
 initial begin
-    $readmemh("{file}", stimulus);
-    for (i = 0; i < {cycles}; i = i + 1) begin
+    if (!$value$plusargs("stimulus=%s", file) || !$value$plusargs("cycles=%d", cycles)) $finish;
+    $readmemh(file, stimulus, 0, cycles - 1);
+    for (i = 0; i < cycles; i = i + 1) begin
         now = stimulus[i]; #1 $display("%b", seen); clk = 1; #1 clk = 0; #1;
     end
     $finish;
@@ -121,40 +120,18 @@ def check_streams(rows, outputs):
                 assert all(now[port] == then[port] for port in payload), f"cycle {cycle}: payload of {valid} changed"
 
 
-def replay(name, recording, folder, settle=RESET_CYCLES + 1, lint_too=True):
+def replay(name, recording, folder, settle=RESET_CYCLES + 1):
     """Replay to the design's Verilog under both simulators; raises AssertionError at the first difference."""
-    conversion = convert_in_subprocess(f"rtl.lib.tests.designs:{name}", folder / "verilog")
-    if lint_too:
-        lint(conversion.files, conversion.top)
-    inputs = [port for port in conversion.ports if port.direction == "input" and port.name != "clk"]
-    outputs = [port for port in conversion.ports if port.direction == "output"]
+    model = models.prepared(name, BENCH)
+    inputs = [port for port in model.ports if port.direction == "input" and port.name != "clk"]
+    outputs = [port for port in model.ports if port.direction == "output"]
     check_streams(recording.rows[settle:], [port.name for port in outputs])
-    bench = _write_bench(conversion, inputs, outputs, recording.rows, folder)
-    runs = [icarus] + ([verilator] if has_verilator() else [])
-    for run in runs:
-        lines = run([bench, *conversion.files], "bench", folder)
+    stimulus = folder / "stimulus.hex"
+    stimulus.write_text("\n".join(f"{_pack(row, inputs):x}" for row in recording.rows) + "\n")
+    for level, lines in model.run(stimulus, len(recording.rows)):
         assert len(lines) == len(recording.rows), lines[:3]
         for cycle in range(settle, len(lines)):
-            _compare(run.__name__, cycle, lines[cycle], outputs, recording.rows[cycle])
-
-
-def _write_bench(conversion, inputs, outputs, rows, folder):
-    connections, position = [".clk(clk)"], 0
-    for port in inputs:
-        connections.append(f".{port.name}(now[{position} +: {port.width}])")
-        position += port.width
-    total, position = position, 0
-    for port in outputs:
-        connections.append(f".{port.name}(seen[{position} +: {port.width}])")
-        position += port.width
-    stimulus = folder / "stimulus.hex"
-    stimulus.write_text("\n".join(f"{_pack(row, inputs):x}" for row in rows) + "\n")
-    bench = folder / "bench.v"
-    bench.write_text(
-        BENCH.format(inputs=total, outputs=position, cycles=len(rows), top=conversion.top, file=stimulus,
-                     connections=", ".join(connections))
-    )  # fmt: skip
-    return bench
+            _compare(level, cycle, lines[cycle], outputs, recording.rows[cycle])
 
 
 def _pack(row, ports):

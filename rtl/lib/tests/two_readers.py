@@ -1,11 +1,26 @@
 """Two read DMAs on one port."""
 
+from dataclasses import dataclass, fields
+
 from myhdl import always_comb, block
 
 from rtl.lib.axi_read import read_dma
 from rtl.lib.read_arbiter import read_arbiter
-from rtl.lib.read_port import read_port
-from rtl.lib.stream import bit
+from rtl.lib.read_port import ReadPort, read_port
+from rtl.lib.stream import bit, word
+
+
+@dataclass(frozen=True)
+class JoinedPort(ReadPort):
+    """The read half of an AXI4 port."""
+
+    rid: object
+
+
+def joined_port(memory_bytes):
+    """A JoinedPort of `memory_bytes` bytes a beat."""
+    single = read_port(memory_bytes)
+    return JoinedPort(*[getattr(single, field.name) for field in fields(single)], word(2))
 
 
 @block

@@ -1,0 +1,90 @@
+"""Converted designs of designs.py, linted and built for replay once, kept by the content of their Verilog."""
+
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtl.convert import Port, convert_in_subprocess
+from rtl.convert.lint import _environment, _verilator_program, lint
+from rtl.convert.tests.simulate import has_verilator
+
+ROOT = Path(__file__).resolve().parents[3]
+_FLAGS = "CFG_CXXFLAGS_PCH_I=-include CXX=g++ LINK=g++ AR=ar PYTHON3=python3"
+
+
+@dataclass(frozen=True)
+class Model:
+    """Executables of one design: `levels` are names and commands without their plusargs."""
+
+    ports: tuple[Port, ...]
+    levels: tuple[tuple[str, tuple[str, ...]], ...]
+
+    def run(self, stimulus: Path, cycles: int) -> Iterator[tuple[str, list[str]]]:
+        """Each level's name, and a line of output bits for each cycle."""
+        for level, command in self.levels:
+            text = _call([*command, f"+stimulus={stimulus}", f"+cycles={cycles}"])
+            yield level, [line for line in text.splitlines() if not line.startswith("-")]
+
+
+@functools.cache
+def prepared(name: str, bench: str) -> Model:
+    """The model of designs.`name`, whose Verilog must pass lint. `bench` is the text of replay's bench."""
+    with tempfile.TemporaryDirectory() as scratch:
+        conversion = convert_in_subprocess(f"rtl.lib.tests.designs:{name}", Path(scratch))
+        texts = {file.name: file.read_text() for file in conversion.files}
+    texts["bench.v"] = bench.format(**_connections(conversion))
+    key = hashlib.sha256(repr((texts, "1")).encode()).hexdigest()[:16]
+    folder = ROOT / "build" / "cache" / "lib" / f"{name}-{key}"
+    if not folder.exists():
+        _build(folder, texts, conversion.top)
+    levels = [("icarus", ("vvp", "-n", str(folder / "icarus")))]
+    if has_verilator():
+        levels.append(("verilator", (str(folder / "simulate"), "+verilator+rand+reset+2", "+verilator+seed+7")))
+    return Model(conversion.ports, tuple(levels))
+
+
+def _connections(conversion) -> dict[str, object]:
+    pieces, widths = [".clk(clk)"], {"input": 0, "output": 0}
+    vectors = {"input": "now", "output": "seen"}
+    for port in conversion.ports:
+        if port.name != "clk" and port.direction in widths:
+            position = widths[port.direction]
+            pieces.append(f".{port.name}({vectors[port.direction]}[{position} +: {port.width}])")
+            widths[port.direction] += port.width
+    return dict(inputs=widths["input"], outputs=widths["output"], top=conversion.top, connections=", ".join(pieces))
+
+
+def _build(folder: Path, texts: dict[str, str], top: str) -> None:
+    scratch = folder.with_name(f"{folder.name}.{os.getpid()}")
+    scratch.mkdir(parents=True)
+    for name, text in texts.items():
+        (scratch / name).write_text(text)
+    files = [str(scratch / name) for name in texts]
+    lint([Path(file) for file in files if not file.endswith("bench.v")], top)
+    _call(["iverilog", "-g2012", "-s", "bench", "-o", str(scratch / "icarus"), *files])
+    if has_verilator():
+        _verilate(scratch, files)
+    scratch.rename(folder)
+
+
+def _verilate(scratch: Path, files: list[str]) -> None:
+    program = _verilator_program()
+    environment = {**os.environ, **_environment(program), "MAKEFLAGS": _FLAGS}
+    _call([program, "--binary", "--timing", "-Wno-fatal", "-Wno-lint", "--x-initial", "unique", "-CFLAGS",
+           "-fcoroutines -std=gnu++20 -O0", "-MAKEFLAGS", "OPT_FAST= OPT_GLOBAL=-O0", "--top-module", "bench",
+           "--Mdir", str(scratch / "verilated"), "-o", "simulate", *files], environment)  # fmt: skip
+    shutil.move(scratch / "verilated" / "simulate", scratch / "simulate")
+    shutil.rmtree(scratch / "verilated")
+
+
+def _call(command: list[str], environment: dict[str, str] | None = None) -> str:
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if result.returncode:
+        raise RuntimeError(f"{command[0]} failed:\n{result.stderr}{result.stdout}")
+    return result.stdout
