@@ -34,8 +34,9 @@ def write_module(module: Elaborated) -> str:
         "`default_nettype wire",
         "",
     ]
-    text = "\n".join(parts)
-    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+    lines = [line.rstrip() for line in "\n".join(parts).splitlines()]
+    kept = [line for line, before in zip(lines, ["", *lines], strict=False) if line or before]
+    return "\n".join(kept) + "\n"
 
 
 def _header(module: Elaborated) -> Iterator[str]:

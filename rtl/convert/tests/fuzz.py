@@ -22,6 +22,7 @@ from pathlib import Path
 from types import ModuleType
 
 from myhdl import Signal, Simulation, delay, instance, intbv, modbv
+from myhdl._Signal import _Signal
 
 from rtl.convert import ConvertError, convert_block
 from rtl.convert.tests.simulate import icarus, verilator
@@ -72,7 +73,7 @@ class Outcome:
     wrong: list[str] = field(default_factory=list)
 
 
-def make_signal(kind: str) -> Signal:
+def make_signal(kind: str) -> _Signal:
     """A Signal from its description in INPUTS."""
     return Signal(eval(kind, {"intbv": intbv, "modbv": modbv}))
 
@@ -335,9 +336,9 @@ def bench(tops: list[tuple[int, list[str], str]], stimuli: list[dict[str, int]])
     """Verilog that applies the vectors to every module and prints every y."""
     lines = ["`timescale 1ns/1ps", "module bench;"]
     for name, kind in INPUTS.items():
-        lines.append(f"reg {declare(kind)} {name};")
+        lines.append(f"reg {declaration(make_signal(kind))} {name};")
     for number, ports, kind in tops:
-        lines.append(f"wire {declare(kind)} y{number};")
+        lines.append(f"wire {declaration(make_signal(kind))} y{number};")
         wires = ", ".join(f".{name}({name})" for name in ports)
         lines.append(f"expression_{number} u{number}({wires}, .y(y{number}));")
     lines.append("initial begin")
@@ -354,9 +355,8 @@ def bench(tops: list[tuple[int, list[str], str]], stimuli: list[dict[str, int]])
     return "\n".join([*lines, "end", "endmodule", ""])
 
 
-def declare(kind: str) -> str:
+def declaration(signal: _Signal) -> str:
     """Sign and range of a Verilog declaration."""
-    signal = make_signal(kind)
     if signal._type is bool:
         return ""
     return f"{'signed ' if signal.min < 0 else ''}[{len(signal) - 1}:0]"
