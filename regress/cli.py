@@ -16,8 +16,10 @@ from rich.markup import escape
 from regress.endings import guarded
 from regress.plan import MASTER_SEED
 
+LOG_COLUMNS = 130
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
-console = Console()
+console = Console() if sys.stdout.isatty() else Console(width=LOG_COLUMNS)
 
 Variant = Annotated[str, typer.Argument(help="An accelerator: `assay list` names them.")]
 Network = Annotated[str, typer.Argument(help="A network's name, or a .tflite or .onnx file.")]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from regress.job import Result, Verdict
 from regress.report.results import read_results
 
-COMPARED = ("cycles", "layers", "digest")
+COMPARED = ("cycles", "layers", "items")
 Place = tuple[str, str, str, int]
 
 
@@ -37,12 +37,27 @@ def by_place(results: Iterable[Result]) -> dict[Place, list[Result]]:
 def disagreements(group: list[Result]) -> list[str]:
     """One line for each field in which a simulator differs from the first one."""
     first, *others = group
-    return [
-        f"{other.name}: {field} is {shown(other.details, field, first.details)}"
-        for other in others
-        for field in COMPARED
-        if other.details.get(field) != first.details.get(field)
-    ]
+    return [line for other in others for line in differences(first, other)]
+
+
+def differences(first: Result, other: Result) -> Iterator[str]:
+    """Fields that differ; of runs with different numbers of items, the items that both have."""
+    if first.job["seeds"] != other.job["seeds"]:
+        yield from item_differences(first, other)
+        return
+    for field in COMPARED:
+        if other.details.get(field) != first.details.get(field):
+            yield f"{other.name}: {field} is {shown(other.details, field, first.details)}"
+
+
+def item_differences(first: Result, other: Result) -> Iterator[str]:
+    """Items that differ; it is a failure to have none to compare."""
+    pairs = list(zip(first.details.get("items", ()), other.details.get("items", ()), strict=False))
+    if not pairs:
+        yield f"{other.name}: has other items than {first.name}, and no list of them to compare"
+    for number, (reference, found) in enumerate(pairs):
+        if reference != found:
+            yield f"{other.name}: item {number} is {found}, on the other simulator {reference}"
 
 
 def shown(details: Mapping[str, Any], field: str, reference: Mapping[str, Any]) -> str:

@@ -160,16 +160,32 @@ def test_nothing_run_is_not_green() -> None:
     assert exit_code([Result("c", Verdict.BAD_INPUT, "", 0.0)]) == 2
 
 
-def result_of(simulator: str, cycles: int) -> Result:
-    """A passing simulation with these cycles."""
-    place = {"test": "t", "variant": "systolic", "config": "tiny", "first": 0}
-    return Result(f"t/{simulator}", Verdict.PASS, "", 1.0, job=place, details={"cycles": cycles})
+def result_of(simulator: str, cycles: int, items: tuple[str, ...] = ("a",)) -> Result:
+    """A passing simulation with these cycles and items."""
+    place = {
+        "test": "t",
+        "variant": "systolic",
+        "config": "tiny",
+        "first": 0,
+        "seeds": list(range(len(items))),
+    }
+    details = {"cycles": cycles, "items": list(items)}
+    return Result(f"t/{simulator}", Verdict.PASS, "", 1.0, job=place, details=details)
 
 
 def test_simulators_must_agree_on_cycles() -> None:
     icarus, verilator, wrong = (result_of(*place) for place in (("icarus", 9), ("verilator", 9), ("x", 8)))
     assert agreement.disagreements([icarus, verilator]) == []
     assert agreement.disagreements([icarus, wrong]) == ["t/x: cycles is 8, the other simulator has 9"]
+
+
+def test_simulators_must_agree_on_the_items_that_both_ran() -> None:
+    icarus = result_of("icarus", 9, ("a", "b"))
+    assert agreement.disagreements([icarus, result_of("verilator", 30, ("a", "b", "c"))]) == []
+    (line,) = agreement.disagreements([icarus, result_of("verilator", 30, ("a", "x", "c"))])
+    assert "item 1 is x, on the other simulator b" in line
+    (line,) = agreement.disagreements([icarus, result_of("verilator", 30, ())])
+    assert "no list of them" in line
 
 
 def test_junit_holds_any_message(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def run(
         "checked": sum(outcome.values for outcome in outcomes),
         "failures": failures_of(outcomes),
         "cycles": sum(outcome.cycles for outcome in outcomes),
-        "digest": digest([(outcome.cycles, outcome.layers, outcome.error) for outcome in outcomes]),
+        "items": [digest((outcome.cycles, outcome.layers, outcome.error)) for outcome in outcomes],
         "wall_seconds": done.wall_seconds,
         "coverage_file": str(done.coverage or ""),
     }
