@@ -20,13 +20,13 @@ module tb_control (
 );
     reg rst = 1;
 
-    reg ctrl_awvalid = 0;
+    reg ctrl_awvalid;
     reg [11:0] ctrl_awaddr = 0;
-    reg ctrl_wvalid = 0;
+    reg ctrl_wvalid;
     reg [31:0] ctrl_wdata = 0;
     reg [3:0] ctrl_wstrb = 0;
     reg ctrl_bready = 0;
-    reg ctrl_arvalid = 0;
+    reg ctrl_arvalid;
     reg [11:0] ctrl_araddr = 0;
     reg ctrl_rready = 0;
     reg [7:0] ctrl_stall = 0; // chance in 1/256 that an answer is held back for a cycle
@@ -46,4 +46,11 @@ module tb_control (
     reg [31:0] command_index = 0;
     reg [31:0] command_address = 0;
     reg [31:0] command_length = 0;
+
+    // Not at time 0: combinational processes of the design that wait for a change would miss it.
+    initial begin
+        #1 ctrl_awvalid = 0;
+        ctrl_wvalid = 0;
+        ctrl_arvalid = 0;
+    end
 endmodule
