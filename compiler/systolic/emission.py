@@ -89,43 +89,44 @@ class Emitter:
         channels: range,
         first_tile: int,
     ) -> Iterator[Step]:
+        """For each piece of the reduction that the tile sees, one MATMUL a weight nibble."""
         product = operation.product
         assert product is not None
-        rectangles = [tile.pixels, *(seen(operation, piece, tile.pixels) for piece in tiling.pieces[1:])]
-        nominal = tile.pixels.pixels * len(channels)
-        unseen = sum(
-            nominal * piece.length
-            for piece, area in zip(tiling.pieces, rectangles, strict=True)
-            if area.pixels == 0
-        )
-        for number, (piece, area) in enumerate(zip(tiling.pieces, rectangles, strict=True)):
-            if area.pixels == 0:
-                continue
-            skipped = (nominal - area.pixels * len(channels)) * piece.length + (unseen if number == 0 else 0)
-            shape = self._matmul_fields(operation, piece, area, tile.pixels, bank)
-            reads = self._rows_read(operation, piece, area)
-            for nibble in range(product.nibbles):
-                taken = first_tile + (number * product.nibbles + nibble) * self._config.tile_bytes
-                reuse = taken == self._held_tile
-                self._held_tile = taken
-                high = nibble == 0
-                fields = shape | {
+        areas = [tile.pixels, *(seen(operation, piece, tile.pixels) for piece in tiling.pieces[1:])]
+        skipped = _skipped(tiling, areas, tile.pixels, len(channels))
+        piece_bytes = product.nibbles * self._config.tile_bytes
+        for number, (piece, area) in enumerate(zip(tiling.pieces, areas, strict=True)):
+            if area.pixels:
+                fields = self._matmul_fields(operation, piece, area, tile.pixels, bank) | {
                     "layer": layer,
                     "c_lanes": len(channels),
-                    "first": int(number == 0 and high),
-                    "shift": int(high and product.nibbles == 2),
-                    "weight_signed": int(high),
-                    "reuse": int(reuse),
-                    "count": int(high),
-                    "skipped": skipped if high else 0,
+                    "first": int(number == 0),
+                    "count": 1,
+                    "skipped": skipped[number],
                 }
-                yield Step(
-                    Opcode.MATMUL,
-                    fields,
-                    reads=reads,
-                    writes=(self._resources.bank(bank),),
-                    tile=None if reuse else taken,
+                reads = self._rows_read(operation, piece, area)
+                writes = (self._resources.bank(bank),)
+                yield from self._nibbles(
+                    Step(Opcode.MATMUL, fields, reads, writes),
+                    product.nibbles,
+                    first_tile + number * piece_bytes,
                 )
+
+    def _nibbles(self, step: Step, nibbles: int, tile: int) -> Iterator[Step]:
+        """The high nibbles, signed, and where weights have 8 bits the low ones, unsigned and not counted
+        again."""
+        high = {"shift": nibbles - 1, "weight_signed": 1}
+        yield self._with_tile(replace(step, fields={**step.fields, **high}), tile)
+        if nibbles == 2:
+            low = {"first": 0, "count": 0, "skipped": 0}
+            yield self._with_tile(
+                replace(step, fields={**step.fields, **low}), tile + self._config.tile_bytes
+            )
+
+    def _with_tile(self, step: Step, tile: int) -> Step:
+        """With the weight tile at offset `tile`, taken from the FIFO unless the array holds it."""
+        held, self._held_tile = self._held_tile == tile, tile
+        return replace(step, fields={**step.fields, "reuse": int(held)}, tile=None if held else tile)
 
     def _matmul_fields(
         self, operation: Operation, piece: Piece, area: Rectangle, tile: Rectangle, bank: int
@@ -213,6 +214,17 @@ def _group_order(tiling: Tiling, groups: int, nibbles: int) -> list[tuple[PixelT
     if len(tiling.pieces) * nibbles == 1:
         return [(tile, group) for group in range(groups) for tile in tiling.tiles]
     return [(tile, group) for tile in tiling.tiles for group in range(groups)]
+
+
+def _skipped(tiling: Tiling, areas: list[Rectangle], tile: Rectangle, channels: int) -> list[int]:
+    """For each piece, the nominal products that its area leaves out; the first also carries those of the
+    pieces that see nothing of the tile, and so have no instruction."""
+    left_out = [
+        (tile.pixels - area.pixels) * piece.length * channels
+        for piece, area in zip(tiling.pieces, areas, strict=True)
+    ]
+    unseen = sum(count for count, area in zip(left_out, areas, strict=True) if not area.pixels)
+    return [left_out[0] + unseen, *left_out[1:]]
 
 
 def _executed(step: Step) -> int:

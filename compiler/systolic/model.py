@@ -11,8 +11,8 @@ from compiler.systolic.operations import Operation
 from compiler.systolic.tiling import Piece, PixelTile, Rectangle, candidates, pieces, seen
 from rtl.systolic.config import Config
 
-MATMUL_OVERHEAD = 2
-POST_OVERHEAD = 24
+# What a group costs beside its pixels and results: from the last product to the last result.
+GROUP_LATENCY = 74
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def estimate(operation: Operation, tiles: list[PixelTile], order: list[Piece], c
     for tile in tiles:
         sizes = np.array([seen(operation, piece, tile.pixels).pixels for piece in order])
         sizes[0] = tile.pixels.pixels
-        busy = np.maximum(sizes[sizes > 0] * product.passes, least) + MATMUL_OVERHEAD
+        busy = np.maximum(sizes[sizes > 0] * product.passes, least)
         accumulate = int(busy.sum()) * product.nibbles
         finish = _post_cycles(operation, tile)
         for _ in range(channel_tiles):
@@ -69,4 +69,4 @@ def estimate(operation: Operation, tiles: list[PixelTile], order: list[Piece], c
 def _post_cycles(operation: Operation, tile: PixelTile) -> int:
     window = operation.window
     per_result = window.kernel[0] * window.kernel[1] if window else 1
-    return tile.results.pixels * per_result + POST_OVERHEAD
+    return tile.results.pixels * per_result + GROUP_LATENCY
