@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from tb.settings import ControlTiming, MemorySettings, Reorder, Stalls
 
 JOB = "simulation.json"
+CONTRACT = "contract.json"
 
 
 class Action(StrEnum):
@@ -53,7 +54,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Job:
-    """All requests of one simulation, in order. `memory_words` is the size of the simulated DRAM."""
+    """All requests of one simulation, in order. `memory_words` is the size of the simulated DRAM.
+    contract: program files, one of this configuration and one of another, to check the contract with; () not to."""
 
     variant: str
     config: str
@@ -63,7 +65,7 @@ class Job:
     timing: ControlTiming = ControlTiming()
     watchdog: int = 100_000
     patience: int = 50_000_000
-    settings: dict[str, Any] = field(default_factory=dict)
+    contract: tuple[str, ...] = ()
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
@@ -74,7 +76,8 @@ def load_job(path: Path) -> Job:
     """Read what Job.save wrote."""
     raw = json.loads(path.read_text())
     requests = tuple(_request(item) for item in raw.pop("requests"))
-    return Job(**{**raw, "requests": requests, "timing": ControlTiming(**raw["timing"])})
+    changes = {"requests": requests, "timing": ControlTiming(**raw["timing"]), "contract": tuple(raw["contract"])}
+    return Job(**{**raw, **changes})
 
 
 def _request(raw: dict[str, Any]) -> Request:

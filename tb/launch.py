@@ -97,11 +97,12 @@ def simulate(
     coverage: bool = False,
     timeout_seconds: float | None = None,
     patience: int = 50_000_000,
+    contract: tuple[str, ...] = (),
 ) -> tuple[Outcome, list[RequestOutcome]]:
     """Build (or find) the model, run the requests, read their outcomes. One failure more for each that is missing."""
     tool, built = built_model(variant, config, simulator, trace, coverage)
     words = memory_words(simulator, find_config(variant, config).memory_bytes)
-    job = Job(variant, config, seed, words, tuple(requests), timing, watchdog, patience)
+    job = Job(variant, config, seed, words, tuple(requests), timing, watchdog, patience, contract)
     job.save(folder / JOB)
     done = tool.run(
         Run(built, TOP, MODULE, folder, seed=seed, trace=trace, coverage=coverage, timeout_seconds=timeout_seconds)

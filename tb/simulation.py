@@ -3,15 +3,18 @@ requests.json. tb/launch.py prepares the one and reads the other."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cocotb
 import pyuvm
 from pyuvm import uvm_test
 
+from compiler.program import Program
 from tb.bench import Bench
+from tb.contract import ContractSequence
 from tb.env import Environment
-from tb.job import JOB, load_job
+from tb.job import CONTRACT, JOB, load_job
 from tb.outcome import save_outcomes
 from tb.sequences import RequestSequence
 from tb.variants import find_config
@@ -35,8 +38,20 @@ class Requests(uvm_test):
         self.raise_objection()
         self.env.host.patience = self.job.patience
         await self.env.bench.reset()
+        if self.job.contract:
+            await self.check_contract()
         outcomes = []
         for request in self.job.requests:
             outcomes.append(await RequestSequence(self.env, self.job, request, self.folder).body())
             save_outcomes(self.folder, outcomes)
         self.drop_objection()
+
+    async def check_contract(self) -> None:
+        """The contract's own checks; what they found stands in contract.json."""
+        programs = [Program.load(self.folder / name) for name in self.job.contract]
+        config = find_config(self.job.variant, self.job.config)
+        sequence = ContractSequence(self.env, *programs, config.hash, self.job.seed)
+        await sequence.body()
+        found = {"checked": sequence.checked, "failures": sequence.failures}
+        (self.folder / CONTRACT).write_text(json.dumps(found))
+        await self.env.bench.reset()

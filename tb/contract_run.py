@@ -1,0 +1,89 @@
+"""Regression job: the contract of any accelerator, with every error and a soft reset in every phase of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from golden.ir import Graph
+from tb.job import CONTRACT, Action, Phase
+from tb.launch import failures_of, prepare_folder, simulate, verdict_of
+from tb.prepare import Stimulus, Tensors, request, save, stimulus
+from tb.settings import ControlTiming
+from tb.variants import find_config
+
+IMAGES = 3
+ACTIONS = (
+    *((Action.SOFT_RESET, phase) for phase in Phase),
+    *((Action.READ_ERROR, phase) for phase in Phase),
+    *((Action.WATCHDOG, phase) for phase in Phase),
+    (Action.WRITE_ERROR, Phase.FIRST),
+    (Action.BAD_INSTRUCTION, Phase.FIRST),
+    (Action.BAD_INSTRUCTION, Phase.LATER),
+    (Action.BAD_OPERAND, Phase.FIRST),
+    (Action.BAD_OPERAND, Phase.LATER),
+    (Action.BAD_HASH, Phase.CONFIGURE),
+)
+
+
+def run(
+    *, variant: str, config: str, simulator: str, seeds: Sequence[int], folder: Path, trace: bool = False,
+    coverage: bool = False, **_: Any,
+) -> Mapping[str, Any]:  # fmt: skip
+    """Every check of tb/contract.py, then every action in every phase, each followed by a compared run."""
+    seed, work = seeds[0], folder / "simulation"
+    prepare_folder(work)
+    made = contract_stimulus(variant, config, seed)
+    foreign = contract_stimulus(variant, other_config(variant, config), seed)
+    contract = (save(made, work, "own")[0], save(foreign, work, "foreign")[0])
+    requests = [
+        request(
+            made, work, f"{action} in {phase}", seed + number, (IMAGES,),
+            action=action, phase=phase, delay=delay(action, phase, made),
+        )
+        for number, (action, phase) in enumerate(ACTIONS)
+    ]  # fmt: skip
+    done, outcomes = simulate(
+        variant, config, simulator, requests, work, seed, timing=ControlTiming(2, 40), trace=trace, coverage=coverage,
+        contract=contract,
+    )  # fmt: skip
+    found = json.loads((work / CONTRACT).read_text()) if (work / CONTRACT).exists() else {}
+    failures = [*found.get("failures", ["the contract was not checked to its end"]), *failures_of(outcomes)]
+    return {
+        "verdict": "fail" if failures else verdict_of(outcomes),
+        "checked": found.get("checked", 0) + sum(outcome.values for outcome in outcomes),
+        "failures": failures,
+        "cycles": sum(outcome.cycles for outcome in outcomes),
+        "phases": [f"{outcome.name}: {outcome.phase}, error {outcome.error}" for outcome in outcomes],
+        "wall_seconds": done.wall_seconds,
+        "coverage_file": str(done.coverage or ""),
+    }
+
+
+def contract_stimulus(variant: str, config: str, seed: int) -> Stimulus:
+    """The variant's own small graph of several layers, on random data."""
+    sizes = find_config(variant, config)
+    graph: Graph = import_module(f"tb.{variant}.programs").contract_graph(sizes, seed)
+    random = np.random.default_rng(seed)
+    inputs: Tensors = {
+        name: random.integers(-8, 8, (IMAGES, *graph.tensor(name).shape[1:])).astype(np.int8) for name in graph.inputs
+    }
+    return stimulus(variant, sizes, graph, inputs)
+
+
+def other_config(variant: str, config: str) -> str:
+    """A configuration of the variant that is not this one."""
+    configs: Mapping[str, object] = import_module(f"rtl.{variant}.config").CONFIGS
+    return next(name for name in configs if name != config)
+
+
+def delay(action: Action, phase: Phase, made: Stimulus) -> int:
+    """The instruction to spoil, or cycles after the phase began."""
+    if action in (Action.BAD_INSTRUCTION, Action.BAD_OPERAND):
+        return made.program.instructions - 2 if phase is Phase.LATER else 1
+    return 30
