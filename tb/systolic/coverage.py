@@ -21,7 +21,7 @@ def names(kinds: type[IntEnum]) -> Values:
     return tuple(kind.name for kind in kinds)
 
 
-STALLS = ("none", "read", "write", "dependency")
+STALLS = ("read", "write", "dependency")
 PHASES = tuple(str(phase) for phase in Phase)
 ERRORS = tuple(error.name for error in Error if error not in (Error.NONE, Error.BAD_REQUEST))
 # Which error can come when. A configuration is checked before anything runs; instructions run after it; a layer is
@@ -102,9 +102,9 @@ def _stalls(shape: LayerShape, outcome: RequestOutcome) -> Iterator[tuple[str, V
     if len(outcome.layers) != 1:
         return
     stalls: dict[str, Any] = outcome.layers[0]["stalls"]
-    kinds = [kind for kind in STALLS if stalls.get(kind)]
-    for kind in kinds or ["none"]:
-        yield "stall", (kind, shape.operator.name)
+    for kind in STALLS:
+        if stalls[kind]:
+            yield "stall", (kind, shape.operator.name)
 
 
 def _disturbance(outcome: RequestOutcome) -> Iterator[tuple[str, Values]]:

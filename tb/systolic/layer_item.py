@@ -117,15 +117,13 @@ class LayerShape:
 
 @vsc.randobj  # type: ignore[untyped-decorator]
 class LayerItem:
-    """The random variables and their rules. rows, columns, pixels: of the array and of a bank of accumulators, so
-    that tiles come out as asked."""
+    """The random variables and their rules. rows, columns: of the array, so that tiles come out as asked."""
 
-    def __init__(self, rows: int, columns: int, pixels: int) -> None:
+    def __init__(self, rows: int, columns: int) -> None:
         self.rows, self.columns = rows, columns
-        self.one_tile, self.two_tiles = math.isqrt(pixels), math.isqrt(2 * pixels)
         for name in ("operator", "kernel", "stride", "padded", "precision", "fusion", "corner"):
             setattr(self, name, vsc.rand_uint8_t())
-        for name in ("input_tiles", "output_tiles", "pixel_tiles"):
+        for name in ("input_tiles", "output_tiles"):
             setattr(self, name, vsc.rand_uint8_t())
         for name in ("kernel_y", "kernel_x", "stride_y", "stride_x", "height", "width"):
             setattr(self, name, vsc.rand_uint8_t())
@@ -143,7 +141,6 @@ class LayerItem:
         self.corner < len(Corner)
         self.input_tiles < len(Tiles)
         self.output_tiles < len(Tiles)
-        self.pixel_tiles < len(Tiles)
         vsc.dist(self.operator, [vsc.weight(0, 70), vsc.weight(1, 10), vsc.weight((2, 4), 20)])
         vsc.dist(self.corner, [vsc.weight(0, 60), vsc.weight((1, len(Corner) - 1), 40)])
 
@@ -201,13 +198,6 @@ class LayerItem:
         self.width.inside(vsc.rangelist((1, LARGEST_MAP)))
         self.kernel_y <= self.height + self.top + self.bottom
         self.kernel_x <= self.width + self.left + self.right
-        for side in (self.height, self.width):
-            with vsc.if_then(self.pixel_tiles == Tiles.ONE):
-                side <= self.one_tile
-            with vsc.else_if(self.pixel_tiles == Tiles.TWO):
-                side.inside(vsc.rangelist((self.one_tile + 1, self.two_tiles)))
-            with vsc.else_then:
-                side > self.two_tiles + 1
 
     @vsc.constraint  # type: ignore[untyped-decorator]
     def channels(self) -> None:
@@ -228,7 +218,7 @@ class LayerSource:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self._item = LayerItem(config.rows, config.columns, config.bank_accumulators)
+        self._item = LayerItem(config.rows, config.columns)
 
     def layer(self, seed: int, stratum: Mapping[str, int], budget: int) -> LayerShape:
         """A layer with the classes that `stratum` fixes, of about `budget` cycles at most if a small map makes it so."""
@@ -251,12 +241,21 @@ class LayerSource:
         return self.layer(seed, {"height": height, "width": width, "in_channels": channels}, budget)
 
     def _draw(self, stratum: Mapping[str, int], limit: int) -> LayerShape:
+        low, high = self._sides(stratum.get("pixel_tiles"), limit)
         with self._item.randomize_with() as item:
-            item.height <= limit
-            item.width <= limit
+            item.height.inside(vsc.rangelist((low, high)))
+            item.width.inside(vsc.rangelist((low, high)))
             for name, value in stratum.items():
-                getattr(item, name) == value
+                if name != "pixel_tiles":
+                    getattr(item, name) == value
         return self._shape(self._item)
+
+    def _sides(self, pixel_tiles: int | None, limit: int) -> tuple[int, int]:
+        """Least and greatest height and width of a map that a bank of accumulators cuts into so many tiles."""
+        bank = self.config.bank_accumulators
+        one, two = math.isqrt(bank), math.isqrt(2 * bank)
+        bounds = {Tiles.ONE: (1, one), Tiles.TWO: (one + 1, two), Tiles.MORE: (two + 2, LARGEST_MAP)}
+        return (1, limit) if pixel_tiles is None else bounds[Tiles(pixel_tiles)]
 
     def _shape(self, item: Any) -> LayerShape:
         return LayerShape(

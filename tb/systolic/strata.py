@@ -12,6 +12,7 @@ from tb.systolic.layer_item import Corner, Fusion, Kernel, Operator, Precision, 
 
 CROSS = (("kernel", Kernel), ("stride", Stride), ("padded", range(2)), ("precision", (0, 1)), ("fusion", Fusion))
 TILES = (("input_tiles", Tiles), ("output_tiles", Tiles), ("pixel_tiles", Tiles))
+PLAIN = {"operator": int(Operator.CONVOLUTION), "kernel": int(Kernel.ONE), "stride": int(Stride.ONE), "padded": 0}
 OTHERS = (("operator", Operator), ("precision", Precision), ("corner", Corner))
 ACTIONS = (
     (Action.SOFT_RESET, Phase.CONFIGURE),
@@ -53,7 +54,7 @@ def stratum(index: int, shift: int) -> dict[str, int]:
     if place < 5:
         return {**_mixed(CROSS, 5 * group + place + shift), "operator": int(Operator.CONVOLUTION)}
     if place == 5:
-        return {**_mixed(TILES, group + shift), "operator": int(Operator.CONVOLUTION), "kernel": int(Kernel.ONE)}
+        return {**_mixed(TILES, group + shift), **PLAIN}
     return _mixed(OTHERS, group + shift) if place == 6 else {}
 
 
@@ -70,10 +71,20 @@ def _mixed(classes: tuple[tuple[str, object], ...], number: int) -> dict[str, in
 def circumstances(index: int, seed: int) -> Circumstances:
     """Memory timing, disturbance and batches of an item."""
     rng = random.Random(seed)
-    action, phase = ACTIONS[index // 6 % len(ACTIONS)] if index % 6 == 3 else (Action.RUN, Phase.CONFIGURE)
+    action, phase = disturbance(index)
     # Three images leave reads, writes and layer ends to come wherever the action finds the first one.
     batches = rng.choice(BATCHES) if action is Action.RUN else (3,)
     return Circumstances(memory(rng.choice(MEMORIES), rng), action, phase, batches, rng.random())
+
+
+def disturbance(index: int) -> tuple[Action, Phase]:
+    """What happens to item number `index`: two of eight are disturbed, of which one is free of a stratum, for what
+    happens after a layer needs a graph of several."""
+    group, place = divmod(index, 8)
+    if place == 7:
+        return ACTIONS[group % len(ACTIONS)]
+    early = [(action, phase) for action, phase in ACTIONS if phase is not Phase.LATER]
+    return early[group % len(early)] if place == 3 else (Action.RUN, Phase.CONFIGURE)
 
 
 def memory(kind: str, rng: random.Random) -> MemorySettings:
