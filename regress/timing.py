@@ -1,8 +1,8 @@
 """Logic delay of every module: `python -m regress.timing VARIANT CONFIG`.
 
-Each module of the converted design, flattened with everything below it, is mapped to a 7-series device by Yosys, whose
-static timing then gives the longest path through cells. The table is sorted by delay; the exit code is 1 when a module
-takes more than SHARE of the clock period. Results are kept by content.
+Each module of the converted design, flattened with everything below it, is mapped to a 7-series device by Yosys,
+whose static timing then gives the longest path through cells. The table is sorted by delay; the exit code is 1 when
+a module takes more than SHARE of the clock period. Results are kept by content.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def read_modules(files: Iterable[Path]) -> dict[str, str]:
 
 
 def measure(module: str, texts: dict[str, str], yosys: str) -> Delay:
-    """Delay of one module whose files are `texts`, from the cache when it has been measured. Raises TimingError."""
+    """Delay of one module whose files are `texts`, from the cache when it is there. Raises TimingError."""
     facts = json.dumps([_SCRIPT, module, sorted(texts.items())])
     kept = cache_root() / "timing" / f"{hashlib.sha256(facts.encode()).hexdigest()[:24]}.json"
     if kept.exists():
@@ -135,17 +135,19 @@ def convert(variant: str, config: str, folder: Path) -> list[Path]:
     return sorted(folder.glob("*.v"))
 
 
-def measure_all(texts: dict[str, str], jobs: int) -> list[Delay]:
-    """Delays of all modules, the slowest first."""
+def measure_all(texts: dict[str, str], jobs: int, only: str = "") -> list[Delay]:
+    """Delays of all modules, or of one, the slowest first; progress goes to stderr."""
     yosys, below = yosys_command(), hierarchy(texts)
     # The largest first, so that no core waits for one at the end.
-    order = sorted(texts, key=lambda name: -len(below[name]))
+    order = [only] if only else sorted(texts, key=lambda name: -len(below[name]))
+    delays: list[Delay] = []
     with ThreadPoolExecutor(jobs) as pool:
-        tasks = [
-            pool.submit(measure, name, {part: texts[part] for part in sorted(below[name])}, yosys)
-            for name in order
-        ]
-        return sorted((task.result() for task in tasks), key=lambda delay: (-delay.picoseconds, delay.module))
+        parts = [{part: texts[part] for part in sorted(below[name])} for name in order]
+        for delay in pool.map(measure, order, parts, [yosys] * len(order)):
+            delays.append(delay)
+            progress = f"{len(delays)} of {len(order)}: {delay.module} {delay.picoseconds / 1000:.3f} ns"
+            print(progress, file=sys.stderr, flush=True)
+    return sorted(delays, key=lambda delay: (-delay.picoseconds, delay.module))
 
 
 def clock_mhz(variant: str, config: str) -> float:
@@ -159,10 +161,10 @@ def clock_mhz(variant: str, config: str) -> float:
 def table(delays: Sequence[Delay], limit: float) -> str:
     """Lines of module, delay, and a mark where it is above `limit` picoseconds."""
     width = max(len(delay.module) for delay in delays)
+    marks = ["TOO SLOW" if delay.picoseconds > limit else " " * 8 for delay in delays]
     return "\n".join(
-        f"{delay.module:{width}} {delay.picoseconds / 1000:7.3f} ns {'TOO SLOW' if delay.picoseconds > limit else '        '}"
-        f" {delay.path}"
-        for delay in delays
+        f"{delay.module:{width}} {delay.picoseconds / 1000:7.3f} ns {mark} {delay.path}".rstrip()
+        for delay, mark in zip(delays, marks, strict=True)
     )
 
 
@@ -178,9 +180,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         period = 1e6 / clock_mhz(options.variant, options.config)
         with tempfile.TemporaryDirectory() as folder:
             texts = read_modules(convert(options.variant, options.config, Path(folder)))
-        if options.module:
-            texts = {name: texts[name] for name in hierarchy(texts)[options.module]}
-        delays = measure_all(texts, options.jobs)
+        if options.module and options.module not in texts:
+            raise TimingError(f"no module {options.module!r}; there are {', '.join(sorted(texts))}")
+        delays = measure_all(texts, options.jobs, options.module)
     except TimingError as error:
         print(error, file=sys.stderr)
         return 2

@@ -14,7 +14,8 @@ SLAVE_ERROR = 2
 class RegisterBus:
     """Accesses to registers, by number (byte address / 4). `mask` has a bit for each bit to write.
 
-    Data of a read and both errors (no register has this number) are combinational answers in the access's cycle.
+    The error of a write (no register has this number) answers in its cycle. `read` comes one cycle after the number of
+    the register, and data and error of a read are its answer in that cycle.
     """
 
     write: object
@@ -37,9 +38,9 @@ def register_bus():
 def axi_lite(clk, rst, ctrl, bus):
     """One write and one read at a time, each answered; SLVERR where there is no register.
 
-    Latency: a write one cycle, a read two. Throughput: a write every two cycles, a read every three.
+    Latency: a write one cycle, a read three. Throughput: a write every two cycles, a read every four.
     """
-    accept, reading = bit(), bit()
+    accept, idle, decoding, reading = bit(), bit(), bit(), bit()
 
     @always_comb
     def accept_write():
@@ -65,12 +66,17 @@ def axi_lite(clk, rst, ctrl, bus):
 
     @always_comb
     def accept_read():
-        ctrl.arready.next = not reading and not ctrl.rvalid
+        idle.next = not decoding and not reading and not ctrl.rvalid
         bus.read.next = reading
+
+    @always_comb
+    def offer_read():
+        ctrl.arready.next = idle
 
     @always_seq(clk.posedge, reset=rst)
     def follow_read():
-        reading.next = ctrl.arvalid and not reading and not ctrl.rvalid
+        decoding.next = ctrl.arvalid and idle
+        reading.next = decoding
         if reading:
             ctrl.rvalid.next = True
         elif ctrl.rready:
@@ -78,7 +84,7 @@ def axi_lite(clk, rst, ctrl, bus):
 
     @always(clk.posedge)
     def answer_read():
-        if not reading and not ctrl.rvalid:
+        if idle:
             bus.read_number.next = ctrl.araddr[12:2]
         if reading:
             ctrl.rdata.next = bus.read_data
@@ -86,4 +92,4 @@ def axi_lite(clk, rst, ctrl, bus):
 
     unused(ctrl.awaddr(2, 0), "registers are whole words")
     unused(ctrl.araddr(2, 0), "registers are whole words")
-    return accept_write, write, answer_write, accept_read, follow_read, answer_read
+    return accept_write, write, answer_write, accept_read, offer_read, follow_read, answer_read

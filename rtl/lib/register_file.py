@@ -2,7 +2,7 @@
 
 from dataclasses import make_dataclass
 
-from myhdl import Signal, always_comb, always_seq, block, intbv
+from myhdl import Signal, always, always_comb, always_seq, block, intbv
 
 from rtl.convert import unused
 from rtl.lib.counters import COUNTER_WIDTH, high_latch
@@ -176,13 +176,13 @@ def register_file(clk, rst, bus, host, shown, counters, request, acknowledge, co
 
     host: what the host has written; shown: what it reads; counters: the live counters (counter_bank).
     request: bits written as 1 to CTRL; acknowledge: bits written as 1 to IRQ_STATUS, both in the cycle of the write.
-    Latency: a write one cycle; a read none. Only `rst` resets what the host has written.
+    Latency: one cycle. Only `rst` resets what the host has written.
     """
-    write_selected, read_selected = word(WINDOW), word(WINDOW)
+    write_selected, read_found, read_selected = word(WINDOW), word(WINDOW), word(WINDOW)
     enables = [Signal(bool(0)) for _ in _WRITABLE]
 
     find_written = select_register(bus.write_number, write_selected, bus.write_error)
-    find_read = select_register(bus.read_number, read_selected, bus.read_error)
+    find_read = select_register(bus.read_number, read_found, bus.read_error)
     reading = read_words(clk, bus.read, read_selected, host, shown, counters, bus.read_data, config_hash)
     gates = [
         write_enable(bus.write, write_selected(register.address >> 2), enable)
@@ -198,11 +198,15 @@ def register_file(clk, rst, bus, host, shown, counters, request, acknowledge, co
     clearing = masked_request(
         bus.write, write_selected(_number("IRQ_STATUS")), bus.write_data(3, 0), bus.write_mask(3, 0), acknowledge
     )
+    @always(clk.posedge)
+    def keep_selected():
+        read_selected.next = read_found
+
     written = {register.address >> 2 for register in (*_WRITABLE, BY_NAME["CTRL"], BY_NAME["IRQ_STATUS"])}
     for number in range(WINDOW):
         if number not in written:
             unused(write_selected(number), "not a register that is written")
-    return find_written, find_read, reading, gates, kept, control, clearing
+    return find_written, find_read, keep_selected, reading, gates, kept, control, clearing
 
 
 @block

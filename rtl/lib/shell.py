@@ -154,16 +154,19 @@ def report(clk, rst, core, state, failed, waiting, room, quiet, resetting, code,
 
 
 @block
-def gather_faults(core, fault):
-    """The core's own errors among all others. Combinational."""
+def gather_faults(clk, rst, core, fault):
+    """The core's own errors among all others. Latency: one cycle, so that a core may find them late in a cycle."""
 
-    @always_comb
-    def copy():
+    @always_seq(clk.posedge, reset=rst)
+    def announce():
         fault.core.next = core.error_valid
+
+    @always(clk.posedge)
+    def keep():
         fault.core_code.next = core.error_code
         fault.core_index.next = core.error_index
 
-    return copy
+    return announce, keep
 
 
 @block
@@ -216,7 +219,7 @@ def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash):
     memory = memory_side(clk, core.clear, halt, fetch_start, fetch_address, fetch_count, fetched, fetched_index,
                          fetch_ended, core.load_command, core.load_data, core.store_command, core.store_data,
                          core.store_done, written, mem, fault, quiet, writes_idle)  # fmt: skip
-    core_faults = gather_faults(core, fault)
+    core_faults = gather_faults(clk, core.clear, core, fault)
     errors = capture_error(clk, core.clear, fault, last_issued, caught, failed, code, index)
     traffic = measure_traffic(clk, core.clear, mem, core, advanced, bytes_read)
     guard = watchdog(clk, core.clear, watched, advanced, host.watchdog, fault.watchdog)
