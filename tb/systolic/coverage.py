@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import IntEnum
+from itertools import product
 from typing import Any
 
 from rtl.lib.registers import Error
@@ -40,6 +41,12 @@ POSSIBLE_ERRORS = (
     ("WATCHDOG", "first layer"),
     ("WATCHDOG", "later"),
 )
+# The array waits for another unit only with a product in hand; a pool or an add alone has none.
+POSSIBLE_STALLS = (
+    *product(("read", "write"), names(Operator)),
+    ("dependency", "CONVOLUTION"),
+    ("dependency", "FULLY_CONNECTED"),
+)
 CROSSES = (
     Cross(
         "layer",
@@ -52,7 +59,7 @@ CROSSES = (
         ),
     ),
     Cross("tiles", (("inputs", names(Tiles)), ("outputs", names(Tiles)), ("pixels", names(Tiles)))),
-    Cross("stall", (("kind", STALLS), ("operator", names(Operator)))),
+    Cross("stall", (("kind", STALLS), ("operator", names(Operator))), POSSIBLE_STALLS),
     Cross("error", (("code", ERRORS), ("phase", PHASES)), POSSIBLE_ERRORS),
     Cross("reset", (("phase", PHASES),)),
     Cross("data", (("corner", names(Corner)), ("precision", names(Precision)))),

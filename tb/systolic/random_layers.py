@@ -24,7 +24,7 @@ from tb.systolic.small_graph import small_graph
 from tb.systolic.strata import Circumstances, circumstances, stratum
 
 BUDGET = {"tiny": 3000}
-LARGEST_BUDGET = 15000
+LARGEST_BUDGET = 8000
 REDRAWS = 20
 MOST_DELAY = 150
 

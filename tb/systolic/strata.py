@@ -13,7 +13,9 @@ from tb.systolic.layer_item import Corner, Fusion, Kernel, Operator, Precision, 
 CROSS = (("kernel", Kernel), ("stride", Stride), ("padded", range(2)), ("precision", (0, 1)), ("fusion", Fusion))
 TILES = (("input_tiles", Tiles), ("output_tiles", Tiles), ("pixel_tiles", Tiles))
 PLAIN = {"operator": int(Operator.CONVOLUTION), "kernel": int(Kernel.ONE), "stride": int(Stride.ONE), "padded": 0}
-OTHERS = (("operator", Operator), ("precision", Precision), ("corner", Corner))
+# Few features and many outputs: products so short that the array waits for the post-processor.
+NARROW = {"height": 1, "width": 1, "kernel": int(Kernel.ONE), "padded": 0, "output_tiles": int(Tiles.MORE)}
+OTHERS = (("operator", Operator), ("corner", Corner), ("precision", Precision))
 ACTIONS = (
     (Action.SOFT_RESET, Phase.CONFIGURE),
     (Action.SOFT_RESET, Phase.FIRST),
@@ -55,7 +57,10 @@ def stratum(index: int, shift: int) -> dict[str, int]:
         return {**_mixed(CROSS, 5 * group + place + shift), "operator": int(Operator.CONVOLUTION)}
     if place == 5:
         return {**_mixed(TILES, group + shift), **PLAIN}
-    return _mixed(OTHERS, group + shift) if place == 6 else {}
+    if place == 6:
+        others = _mixed(OTHERS, group + shift)
+        return {**others, **(NARROW if others["operator"] == Operator.FULLY_CONNECTED and group % 2 else {})}
+    return {}
 
 
 def _mixed(classes: tuple[tuple[str, object], ...], number: int) -> dict[str, int]:
