@@ -16,6 +16,7 @@ from compiler.errors import UnknownName
 from compiler.networks import load
 from compiler.program import Program
 from regress.execute import plain
+from regress.report.networks import speed_line
 from regress.simulators import SimulatorError, find
 from regress.simulators.cache import ROOT
 from tb.launch import run_network
@@ -95,26 +96,9 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         console.print(failure, style="red", markup=False, highlight=False, soft_wrap=True)
     if result.get("trace"):
         console.print(f"waves: {result['trace']}", markup=False, highlight=False, soft_wrap=True)
-    console.print(
-        last_line(result),
-        style="green" if result["verdict"] == "pass" else "red",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def last_line(result: Mapping[str, Any]) -> str:
-    """Verdict, speed and, where labels are known, accuracy."""
-    speed = f"{result['cycles']:,} cycles, {result['fps']:.1f} images/s, {result['gops']:.2f} GOPS"
-    return ", ".join([f"{result['verdict']}: {speed}", *accuracy(result)])
-
-
-def accuracy(result: Mapping[str, Any]) -> Iterator[str]:
-    """Share of right answers of RTL and golden, where there are labels."""
-    found = result.get("accuracy")
-    if found:
-        rtl = "unknown" if found["rtl"] is None else f"{found['rtl']:.1%}"
-        yield f"accuracy on {found['images']} images: RTL {rtl}, golden {found['golden']:.1%}"
+    colour = "green" if result["verdict"] == "pass" else "red"
+    line = f"{result['verdict']}: {speed_line(result)}"
+    console.print(line, style=colour, highlight=False, soft_wrap=True)
 
 
 def layer_table(result: Mapping[str, Any]) -> Table:

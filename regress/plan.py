@@ -91,14 +91,16 @@ def select(jobs: list[Job], pattern: str) -> list[Job]:
 
 
 def models_first(jobs: list[Job]) -> list[Job]:
-    """Stable order by how many jobs of the same model stand before: two workers do not wait for one build."""
-    seen: dict[tuple[str, str, str], int] = {}
+    """The first job of every model before any second one, so that two workers do not wait for one build.
+
+    Among them those with the longest time limit first, so that the last to end is not the longest."""
+    seen: set[tuple[str, str, str, bool]] = set()
     ranks = []
     for job in jobs:
-        model = (job.variant, job.config, job.simulator)
-        ranks.append(seen.setdefault(model, 0))
-        seen[model] += 1
-    return [job for _, job in sorted(zip(ranks, jobs, strict=True), key=lambda pair: pair[0] > 0)]
+        model = (job.variant, job.config, job.simulator, job.coverage)
+        ranks.append((model in seen, -job.timeout_seconds))
+        seen.add(model)
+    return [jobs[index] for index in sorted(range(len(jobs)), key=ranks.__getitem__)]
 
 
 def report_jobs(testplan: Testplan, selection: Selection, folder: Path) -> list[Job]:

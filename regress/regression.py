@@ -16,6 +16,7 @@ from regress.job import Job, Result, Verdict, exit_code
 from regress.listing import job_lines, selected
 from regress.plan import REPORT, Selection, plan_jobs, report_jobs
 from regress.report.junit import write_junit
+from regress.report.networks import network_lines
 from regress.report.results import write_results
 from regress.report.show import progress_bar, summary
 from regress.runner import Runner
@@ -62,8 +63,10 @@ class Regression:
         write_junit(self.folder / JUNIT, self.selection.suite, results)
 
     def show(self, results: Sequence[Result]) -> None:
-        """The table, and where to read on."""
+        """The table, how networks ran, and where to read on."""
         self.console.print(summary(results))
+        for line in network_lines(results):
+            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
         place = os.path.relpath(self.folder, ROOT)
         self.console.print(f"seed {self.selection.seed}, results in {place}", highlight=False)
 

@@ -96,20 +96,21 @@ def report_each(futures: Sequence[Future[Result]], progress: Progress) -> None:
 
 def read_details(job: Job, folder: Path, status: int | None) -> dict[str, Any]:
     """What the job wrote, or why it could not."""
-    if status is None:
-        limit = f"{job.timeout_seconds:g} s"
-        return {
-            "verdict": Verdict.FAIL,
-            "message": f"did not end within {limit}: the design hangs or is too slow",
-        }
     try:
         details: dict[str, Any] = json.loads((folder / RESULT).read_text())
         return details
     except (OSError, json.JSONDecodeError):
-        return {
-            "verdict": Verdict.BROKEN,
-            "message": f"ended with status {status} and no result; {last_line(folder)}",
-        }
+        return without_result(job, folder, status)
+
+
+def without_result(job: Job, folder: Path, status: int | None) -> dict[str, Any]:
+    """Verdict and message for a job that left no result; status None: it was ended when its time was over."""
+    if status is None:
+        limit = f"{job.timeout_seconds:g} s"
+        message = f"did not end within {limit}: the design hangs or is too slow"
+        return {"verdict": Verdict.FAIL, "message": message}
+    message = f"ended with status {status} and no result; {last_line(folder)}"
+    return {"verdict": Verdict.BROKEN, "message": message}
 
 
 def last_line(folder: Path) -> str:
