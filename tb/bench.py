@@ -1,4 +1,5 @@
-"""The simulated bench as the host sees it: clock, reset, and a Transport made of the control and memory agents."""
+"""The simulated bench as the host sees it: clock, reset, and a Transport made of the control and memory
+agents."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ class BusError(Exception):
 
 @dataclass(frozen=True)
 class Bench:
-    """control: handle of the tb_control module; folder: where the simulation runs; widths of the accelerator."""
+    """control: handle of the tb_control module; folder: where the simulation runs; widths of the
+    accelerator."""
 
     control: Any
     folder: Path

@@ -1,4 +1,5 @@
-"""Compare an observed tensor with the expected one, and say where, when and by what the first difference was made."""
+"""Compare an observed tensor with the expected one, and say where, when and by what the first difference
+was made."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ class Origin:
 
 @dataclass(frozen=True)
 class Mismatch:
-    """The first wrong element of a tensor (n, y, x, c), and how many there are. got is None if nothing wrote it."""
+    """The first wrong element of a tensor (n, y, x, c), and how many there are. got is None if nothing
+    wrote it."""
 
     layer: str
     node: str
@@ -41,8 +43,8 @@ class Mismatch:
         seen = self.origin
         by = f" at address 0x{seen.address:x} in cycle {seen.cycle} from {seen.writer}" if seen else ""
         return (
-            f"layer {self.layer}: node {self.node} (n, y, x, c) = ({place}): expected {self.expected}, got {got}"
-            f"{by}; {self.wrong} of {self.total} values differ"
+            f"layer {self.layer}: node {self.node} (n, y, x, c) = ({place}): expected {self.expected}, "
+            f"got {got}{by}; {self.wrong} of {self.total} values differ"
         )
 
 
@@ -55,7 +57,8 @@ def coordinate(image: int, shape: tuple[int, ...], element: int) -> tuple[int, .
 def compare_observed(
     layer: str, node: str, image: int, expected: Integers, seen: Observed, taps: Records
 ) -> Mismatch | None:
-    """The first difference between golden (one image's tensor) and what the taps showed; None if there is none."""
+    """The first difference between golden (one image's tensor) and what the taps showed; None if there is
+    none."""
     values, written = seen.values.reshape(-1), seen.written.reshape(-1)
     wrong = np.flatnonzero((values != expected.reshape(-1)) | ~written)
     if not len(wrong):

@@ -1,4 +1,5 @@
-"""The contract that every accelerator keeps, beside running programs: registers, bad requests, interrupts, queue."""
+"""The contract that every accelerator keeps, beside running programs: registers, bad requests, interrupts,
+queue."""
 
 from __future__ import annotations
 
@@ -23,7 +24,9 @@ REQUESTS_THAT_FIT = 3  # one running, two waiting
 class ContractSequence:
     """Checks one accelerator; `checked` counts the checks, `failures` has a line for each that failed."""
 
-    def __init__(self, env: Environment, program: Program, foreign: Program, config_hash: int, seed: int) -> None:
+    def __init__(
+        self, env: Environment, program: Program, foreign: Program, config_hash: int, seed: int
+    ) -> None:
         self.env, self.program, self.foreign = env, program, foreign
         self.model = RegisterModel(config_hash)
         self.model.connect(env.control)
@@ -87,8 +90,12 @@ class ContractSequence:
         for register in REGISTERS:
             if register.access is Access.READ_ONLY:
                 before, _ = await self.model.read(register.name)
-                await self.env.control.access(ControlItem(True, register.address, self.random.getrandbits(32)))
-                self.expect(f"{register.name} after a write", (await self.model.read(register.name))[0], before)
+                await self.env.control.access(
+                    ControlItem(True, register.address, self.random.getrandbits(32))
+                )
+                self.expect(
+                    f"{register.name} after a write", (await self.model.read(register.name))[0], before
+                )
 
     async def unmapped(self) -> None:
         """Where there is no register the answer is an error, and nothing else happens."""
@@ -153,7 +160,8 @@ class ContractSequence:
         self.expect("CONFIGURED", await self.env.host.read("STATUS") & Status.CONFIGURED, Status.CONFIGURED)
 
     async def reset_with_bursts_outstanding(self) -> None:
-        """The memory answers long after the reset was asked for: it waits, then all is as after a hard reset."""
+        """The memory answers long after the reset was asked for: it waits, then all is as after a hard
+        reset."""
         host, where = self.env.host, self.memory_map
         for delay in (1, 20, 100, 400):
             await self._configured(MemorySettings())

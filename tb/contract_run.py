@@ -1,4 +1,5 @@
-"""Regression job: the contract of any accelerator, with every error and a soft reset in every phase of a run."""
+"""Regression job: the contract of any accelerator, with every error and a soft reset in every phase of a
+run."""
 
 from __future__ import annotations
 
@@ -49,8 +50,8 @@ def run(
         for number, (action, phase) in enumerate(ACTIONS)
     ]  # fmt: skip
     done, outcomes = simulate(
-        variant, config, simulator, requests, work, seed, timing=ControlTiming(2, 40), trace=trace, coverage=coverage,
-        contract=contract,
+        variant, config, simulator, requests, work, seed, timing=ControlTiming(2, 40), trace=trace,
+        coverage=coverage, contract=contract,
     )  # fmt: skip
     found = json.loads((work / CONTRACT).read_text()) if (work / CONTRACT).exists() else {}
     failures = [*found.get("failures", ["the contract was not checked to its end"]), *failures_of(outcomes)]
@@ -71,7 +72,8 @@ def contract_stimulus(variant: str, config: str, seed: int) -> Stimulus:
     graph: Graph = import_module(f"tb.{variant}.programs").contract_graph(sizes, seed)
     random = np.random.default_rng(seed)
     inputs: Tensors = {
-        name: random.integers(-8, 8, (IMAGES, *graph.tensor(name).shape[1:])).astype(np.int8) for name in graph.inputs
+        name: random.integers(-8, 8, (IMAGES, *graph.tensor(name).shape[1:])).astype(np.int8)
+        for name in graph.inputs
     }
     return stimulus(variant, sizes, graph, inputs)
 

@@ -27,7 +27,9 @@ def check_counters(
         "MACS_SKIPPED": nominal - executed,
     }
     wrong = [
-        f"counter {name} is {total[name]}, must be {value}" for name, value in wanted.items() if total[name] != value
+        f"counter {name} is {total[name]}, must be {value}"
+        for name, value in wanted.items()
+        if total[name] != value
     ]
     busy = sum(total[name] for name in ACTIVITIES)
     if busy > total["CYCLES"]:

@@ -1,7 +1,8 @@
 """Functional coverage of a whole regression: which bins of the crosses were hit, and by how many seeds.
 
-A variant declares its crosses as data (tb/<variant>/coverage.py: CROSSES) and each item's bins as records; a bin
-counts when two items with different seeds hit it. The same samples go through pyvsc covergroups, which write UCIS.
+A variant declares its crosses as data (tb/<variant>/coverage.py: CROSSES) and each item's bins as records;
+a bin counts when two items with different seeds hit it. The same samples go through pyvsc covergroups, which
+write UCIS.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ class Coverage:
         return [
             values
             for values in cross.bins
-            if len(self.seeds.get((cross.name, values), ())) < SEEDS_NEEDED and not self.excluded(cross, values)
+            if len(self.seeds.get((cross.name, values), ())) < SEEDS_NEEDED
+            and not self.excluded(cross, values)
         ]
 
     def excluded(self, cross: Cross, values: Values) -> bool:
@@ -88,7 +90,9 @@ class Coverage:
 
     def failures(self) -> list[str]:
         """Missing bins, too many exclusions, exclusions that were hit all the same."""
-        lost = [f"{cross.name}: {', '.join(values)}" for cross in self.crosses for values in self.missing(cross)]
+        lost = [
+            f"{cross.name}: {', '.join(values)}" for cross in self.crosses for values in self.missing(cross)
+        ]
         found = [f"{bin_name}: not hit by two seeds" for bin_name in lost]
         total = sum(len(cross.bins) for cross in self.crosses)
         left_out = [(c, values) for c in self.crosses for values in c.bins if self.excluded(c, values)]
@@ -141,9 +145,13 @@ def read_records(folder: Path) -> list[dict[str, Any]]:
     return [record for file in sorted(folder.rglob(RECORDS)) for record in json.loads(file.read_text())]
 
 
-@vsc.covergroup  # type: ignore[untyped-decorator]
+@vsc.covergroup
 class CrossGroup:
     """A pyvsc covergroup with a coverpoint for each axis and their cross."""
+
+    with_sample: Any
+    sample: Any
+    options: Any
 
     def __init__(self, cross: Cross) -> None:
         self.with_sample({name: vsc.uint8_t() for name, _ in cross.axes})

@@ -20,9 +20,9 @@ SHORT_WATCHDOG = 1000
 
 @dataclass(frozen=True)
 class Disturbance:
-    """image: the device image to load in the program's place; memory: the settings to run with; error: what must
-    come of it (NONE: the soft reset comes from the host); index: the instruction that must be named, None for any;
-    watchdog: cycles, None for the job's."""
+    """image: the device image to load in the program's place; memory: the settings to run with; error:
+    what must come of it (NONE: the soft reset comes from the host); index: the instruction that must be
+    named, None for any; watchdog: cycles, None for the job's."""
 
     error: Error
     image: Callable[[Program], bytes] = lambda program: program.image
@@ -44,7 +44,9 @@ def disturbance(request: Request) -> Disturbance:
         case Action.BAD_INSTRUCTION:
             return Disturbance(Error.ILLEGAL_INSTRUCTION, lambda p: with_opcode(p, at, 0), index=at)
         case Action.BAD_OPERAND:
-            return Disturbance(Error.OPERAND_RANGE, lambda p: with_instruction(p, at, bad_operand(p.variant)), index=at)
+            return Disturbance(
+                Error.OPERAND_RANGE, lambda p: with_instruction(p, at, bad_operand(p.variant)), index=at
+            )
         case Action.BAD_HASH:
             return Disturbance(Error.CONFIG_MISMATCH, other_hash)
     return Disturbance(Error.NONE)

@@ -1,8 +1,8 @@
 """The environment of every accelerator: wiring only.
 
-    control agent --+                                   +-- layer agent --> scoreboard
-                    +--> host --> accelerator --> DRAM --+
-    memory agent ---+                                   +-- layer coverage
+control agent --+                                   +-- layer agent --> scoreboard
+                +--> host --> accelerator --> DRAM --+
+memory agent ---+                                   +-- layer coverage
 """
 
 from __future__ import annotations

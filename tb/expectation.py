@@ -17,9 +17,9 @@ Observer = Callable[[int, Records], Gathered]
 
 @dataclass(frozen=True)
 class Expectation:
-    """layers: the program's layer table. tensors: of every node of the graph by tensor name, (images, ...) int8.
-    batches: images of each RUN, in order. outputs: what stands in memory for each image. observe: from a layer and
-    its tap records to tensors."""
+    """layers: the program's layer table. tensors: of every node of the graph by tensor name, (images, ...)
+    int8. batches: images of each RUN, in order. outputs: what stands in memory for each image. observe:
+    from a layer and its tap records to tensors."""
 
     layers: tuple[Layer, ...]
     tensors: Mapping[str, npt.NDArray[np.int8]]

@@ -1,5 +1,5 @@
-"""The host interface of every accelerator: configure, run, wait, read. It knows registers and memory, no UVM: its
-transport is the simulator's control agent here and may be a board's driver elsewhere."""
+"""The host interface of every accelerator: configure, run, wait, read. It knows registers and memory, no
+UVM: its transport is the simulator's control agent here and may be a board's driver elsewhere."""
 
 from __future__ import annotations
 
@@ -131,4 +131,6 @@ class Host:
     async def _state(self) -> str:
         status, layer = Status(await self.read("STATUS")), await self.read("LAYER")
         pc = await self.read("ERROR_PC")
-        return f"no interrupt in {self.patience} cycles: status {status!r}, last layer {layer}, instruction {pc}"
+        return (
+            f"no interrupt in {self.patience} cycles: status {status!r}, last layer {layer}, instruction {pc}"
+        )

@@ -1,4 +1,5 @@
-"""What one simulation has to do, handed to it as a JSON file: plain data, so that a run can be repeated from it."""
+"""What one simulation has to do, handed to it as a JSON file: plain data, so that a run can be repeated
+from it."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from tb.settings import ControlTiming, MemorySettings, Reorder, Stalls
+from tb.settings import AT_ONCE, CALM, ControlTiming, MemorySettings, Reorder, Stalls
 
 JOB = "simulation.json"
 CONTRACT = "contract.json"
@@ -37,9 +38,10 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class Request:
-    """A program and its images. `program`, `data` are files of the job's folder: the program file, and an .npz with
-    `input` (n, ...) and the expected tensor `node:<name>` of every node. `batches` images to each RUN, whose descriptors
-    are queued two deep. The action comes in `phase`, `delay` cycles after it began (or at instruction `delay`)."""
+    """A program and its images. `program`, `data` are files of the job's folder: the program file, and an
+    .npz with `input` (n, ...) and the expected tensor `node:<name>` of every node. `batches` images to
+    each RUN, whose descriptors are queued two deep. The action comes in `phase`, `delay` cycles after it
+    began (or at instruction `delay`)."""
 
     name: str
     program: str
@@ -49,20 +51,21 @@ class Request:
     action: Action = Action.RUN
     phase: Phase = Phase.CONFIGURE
     delay: int = 0
-    memory: MemorySettings = MemorySettings()
+    memory: MemorySettings = CALM
 
 
 @dataclass(frozen=True)
 class Job:
     """All requests of one simulation, in order. `memory_words` is the size of the simulated DRAM.
-    contract: program files, one of this configuration and one of another, to check the contract with; () not to."""
+    contract: program files, one of this configuration and one of another, to check the contract with; ()
+    not to."""
 
     variant: str
     config: str
     seed: int
     memory_words: int
     requests: tuple[Request, ...]
-    timing: ControlTiming = ControlTiming()
+    timing: ControlTiming = AT_ONCE
     watchdog: int = 100_000
     patience: int = 50_000_000
     contract: tuple[str, ...] = ()
@@ -76,12 +79,20 @@ def load_job(path: Path) -> Job:
     """Read what Job.save wrote."""
     raw = json.loads(path.read_text())
     requests = tuple(_request(item) for item in raw.pop("requests"))
-    changes = {"requests": requests, "timing": ControlTiming(**raw["timing"]), "contract": tuple(raw["contract"])}
+    changes = {
+        "requests": requests,
+        "timing": ControlTiming(**raw["timing"]),
+        "contract": tuple(raw["contract"]),
+    }
     return Job(**{**raw, **changes})
 
 
 def _request(raw: dict[str, Any]) -> Request:
     memory = raw["memory"]
     settings = {**memory, "stalls": Stalls(**memory["stalls"]), "reorder": Reorder(memory["reorder"])}
-    changes = {"batches": tuple(raw["batches"]), "action": Action(raw["action"]), "phase": Phase(raw["phase"])}
+    changes = {
+        "batches": tuple(raw["batches"]),
+        "action": Action(raw["action"]),
+        "phase": Phase(raw["phase"]),
+    }
     return Request(**{**raw, **changes, "memory": MemorySettings(**settings)})

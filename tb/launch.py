@@ -18,7 +18,7 @@ from tb.job import JOB, Job, Request
 from tb.model import TOP, built_model, memory_words
 from tb.outcome import RequestOutcome, load_outcomes
 from tb.prepare import Stimulus, golden, request, stimulus
-from tb.settings import ControlTiming, MemorySettings
+from tb.settings import AT_ONCE, CALM, ControlTiming, MemorySettings
 from tb.slicing import slice_layers
 from tb.variants import compile_for, find_config
 
@@ -36,7 +36,7 @@ def run_network(
     input_path: str | Path | None = None,
     seed: int = 1,
     folder: Path = Path("build/run"),
-    memory: MemorySettings = MemorySettings(),
+    memory: MemorySettings = CALM,
     trace: bool = False,
     coverage: bool = False,
     bits: int = 8,
@@ -45,10 +45,11 @@ def run_network(
 ) -> dict[str, Any]:
     """Run a network's images through the accelerator's RTL and compare every node of every image with golden.
 
-    variant, config: names under rtl/. network: a name, or a .tflite or .onnx file. layers: "a:b" of the layer table,
-    '' for all. input_path: inputs from a file or folder in place of the network's own. Everything is written to
-    `folder`. Returns what result.json holds: verdict, cycles, fps, gops, layers, and more.
-    Raises AssayError for bad input, BuildError and SimulatorError for what is not the design's fault."""
+    variant, config: names under rtl/. network: a name, or a .tflite or .onnx file. layers: "a:b" of the
+    layer table, '' for all. input_path: inputs from a file or folder in place of the network's own.
+    Everything is written to `folder`. Returns what result.json holds: verdict, cycles, fps, gops, layers,
+    and more. Raises AssayError for bad input, BuildError and SimulatorError for what is not the design's
+    fault."""
     sizes = find_config(variant, config)
     made = load_network(network, bits=bits, calibration=calibration)
     made = made.with_inputs(input_path) if input_path else made
@@ -59,13 +60,16 @@ def run_network(
     batches = [min(BATCH, images - first) for first in range(0, images, BATCH)]
     prepare_folder(folder)
     item = request(prepared, folder, "network", seed, batches, memory=memory)
-    done, outcomes = simulate(variant, config, simulator, [item], folder, seed, trace=trace, coverage=coverage,
+    done, outcomes = simulate(variant, config, simulator, [item], folder, seed, trace=trace,
+    coverage=coverage,
                               timeout_seconds=timeout_seconds)  # fmt: skip
     result = network_result(prepared, done, outcomes, sizes.clock_mhz)
     labels = None if layers else made.labels(images, seed)
     if labels is not None:
         result["accuracy"] = accuracy(prepared, labels, result["verdict"] == "pass")
-    result.update(variant=variant, config=config, simulator=simulator, network=made.name, images=images, seed=seed)
+    result.update(
+        variant=variant, config=config, simulator=simulator, network=made.name, images=images, seed=seed
+    )
     (folder / "network.json").write_text(json.dumps(result, indent=1))
     return result
 
@@ -91,7 +95,7 @@ def simulate(
     folder: Path,
     seed: int,
     *,
-    timing: ControlTiming = ControlTiming(),
+    timing: ControlTiming = AT_ONCE,
     watchdog: int = 100_000,
     trace: bool = False,
     coverage: bool = False,
@@ -99,13 +103,23 @@ def simulate(
     patience: int = 50_000_000,
     contract: tuple[str, ...] = (),
 ) -> tuple[Outcome, list[RequestOutcome]]:
-    """Build (or find) the model, run the requests, read their outcomes. One failure more for each that is missing."""
+    """Build (or find) the model, run the requests, read their outcomes. One failure more for each that is
+    missing."""
     tool, built = built_model(variant, config, simulator, trace, coverage)
     words = memory_words(simulator, find_config(variant, config).memory_bytes)
     job = Job(variant, config, seed, words, tuple(requests), timing, watchdog, patience, contract)
     job.save(folder / JOB)
     done = tool.run(
-        Run(built, TOP, MODULE, folder, seed=seed, trace=trace, coverage=coverage, timeout_seconds=timeout_seconds)
+        Run(
+            built,
+            TOP,
+            MODULE,
+            folder,
+            seed=seed,
+            trace=trace,
+            coverage=coverage,
+            timeout_seconds=timeout_seconds,
+        )
     )
     return done, complete(requests, load_outcomes(folder), done)
 
@@ -114,7 +128,10 @@ def complete(requests: Sequence[Request], found: list[RequestOutcome], done: Out
     """An outcome for each request: those that the simulation did not reach have failed."""
     reason = done.failures[0] if done.failures else f"the simulation ended early; see {done.log}"
     missing = requests[len(found) :]
-    lost = [RequestOutcome(item.name, str(item.action), sum(item.batches), len(item.batches), [reason]) for item in missing]
+    lost = [
+        RequestOutcome(item.name, str(item.action), sum(item.batches), len(item.batches), [reason])
+        for item in missing
+    ]
     if done.failures and not missing and found:
         last = found[-1]
         found = [*found[:-1], replace(last, failures=[*last.failures, *done.failures])]
@@ -146,7 +163,8 @@ def network_result(
 
 
 def accuracy(made: Stimulus, labels: npt.NDArray[np.integer[Any]], equal: bool) -> dict[str, Any]:
-    """Share of images whose highest score is their label's: golden's, and the RTL's, known only when all is equal."""
+    """Share of images whose highest score is their label's: golden's, and the RTL's, known only when all
+    is equal."""
     scores = made.tensors[made.graph.outputs[0]].reshape(made.images, -1)
     share = float(np.mean(scores.argmax(axis=1) == labels))
     return {"images": made.images, "golden": share, "rtl": share if equal else None}

@@ -1,4 +1,5 @@
-"""From a variant and a configuration to a simulator's executable: converted, wrapped in the bench, built; all cached."""
+"""From a variant and a configuration to a simulator's executable: converted, wrapped in the bench, built;
+all cached."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ RESULTS = "requests.json"
 
 @dataclass
 class RequestOutcome:
-    """One request of `images` in `batches` RUNs. tensors, values: how much was compared; error: code that an action brought about, 0 for none;
-    phase: what the accelerator did when the action came."""
+    """One request of `images` in `batches` RUNs. tensors, values: how much was compared; error: code that
+    an action brought about, 0 for none; phase: what the accelerator did when the action came."""
 
     name: str
     action: str
@@ -47,7 +47,9 @@ def load_outcomes(folder: Path) -> list[RequestOutcome]:
     return [RequestOutcome(**item) for item in raw]
 
 
-def layer_record(name: str, counters: Mapping[str, int], equal: bool, read: int, written: int) -> dict[str, Any]:
+def layer_record(
+    name: str, counters: Mapping[str, int], equal: bool, read: int, written: int
+) -> dict[str, Any]:
     """One entry of `layers` in result.json."""
     return {
         "name": name,

@@ -7,7 +7,7 @@ import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +38,8 @@ class Stimulus:
 
 
 def stimulus(variant: str, config: Any, graph: Graph, inputs: Tensors, cached: bool = False) -> Stimulus:
-    """Compile and compute. Raises AssayError. cached: keep the golden tensors, which takes longer for small graphs."""
+    """Compile and compute. Raises AssayError. cached: keep the golden tensors, which takes longer for
+    small graphs."""
     program = compile_for(variant, graph, config)
     return Stimulus(graph, program, golden(graph, inputs) if cached else fresh_golden(graph, inputs))
 
@@ -53,7 +54,7 @@ def golden(graph: Graph, inputs: Tensors) -> Tensors:
     folder = cache_root() / f"golden-{_key(graph, inputs)}"
 
     def make(scratch: Path) -> None:
-        np.savez(scratch / TENSORS, **fresh_golden(graph, inputs))
+        np.savez(scratch / TENSORS, **cast(Any, fresh_golden(graph, inputs)))
 
     with np.load(get_or_build(folder, make) / TENSORS) as data:
         return {name: data[name] for name in data.files}
@@ -71,11 +72,13 @@ def save(made: Stimulus, folder: Path, name: str) -> tuple[str, str]:
     """Write program and tensors; their file names, for a Request."""
     program, data = f"{name}.program", f"{name}.npz"
     made.program.save(folder / program)
-    np.savez(folder / data, **made.tensors)
+    np.savez(folder / data, **cast(Any, made.tensors))
     return program, data
 
 
-def request(made: Stimulus, folder: Path, name: str, seed: int, batches: Sequence[int], **changes: Any) -> Request:
+def request(
+    made: Stimulus, folder: Path, name: str, seed: int, batches: Sequence[int], **changes: Any
+) -> Request:
     """Write the stimulus, and the request that runs it."""
     program, data = save(made, folder, f"{name}".replace("/", "_"))
     return Request(name, program, data, seed, tuple(batches), **changes)

@@ -44,7 +44,8 @@ def write_type(memory_bytes: int) -> np.dtype[np.void]:
 
 @dataclass
 class RecordReader:
-    """Reads a file that is still being written: each call gives the whole records added since the last one."""
+    """Reads a file that is still being written: each call gives the whole records added since the last
+    one."""
 
     path: Path
     dtype: np.dtype[Any]

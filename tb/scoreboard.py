@@ -1,7 +1,8 @@
-"""The scoreboard: on each layer's end every tensor that the layer computes is compared with golden, value by value.
+"""The scoreboard: on each layer's end every tensor that the layer computes is compared with golden, value
+by value.
 
-It passes only when every layer of every image ended once, every node was compared, nothing was seen that belongs to
-no layer, and the outputs in memory are right as well.
+It passes only when every layer of every image ended once, every node was compared, nothing was seen that
+belongs to no layer, and the outputs in memory are right as well.
 """
 
 from __future__ import annotations
@@ -85,12 +86,16 @@ class Scoreboard(uvm_subscriber):
         if self._expected is None:
             self.stray.append(f"cycle {item.cycle}: layer {item.layer} ended, but no request is running")
         elif item.layer >= len(self._expected.layers):
-            self.verdict.fail(f"cycle {item.cycle}: layer {item.layer} ended, but the program has no such layer")
+            self.verdict.fail(
+                f"cycle {item.cycle}: layer {item.layer} ended, but the program has no such layer"
+            )
         else:
             self._count(item)
             self._compare(item, self._expected)
 
-    def check_memory(self, expected: Expectation, image: int, data: bytes, address: int, writes: Records) -> None:
+    def check_memory(
+        self, expected: Expectation, image: int, data: bytes, address: int, writes: Records
+    ) -> None:
         """Compare one image's outputs, as they stand in memory at `address`."""
         stored = np.frombuffer(data, np.int8)
         for place in expected.outputs:
@@ -113,7 +118,8 @@ class Scoreboard(uvm_subscriber):
         return self.verdict
 
     def _count(self, item: LayerItem) -> None:
-        """Add what was counted since the layer before; a RUN that found the accelerator idle began from zero."""
+        """Add what was counted since the layer before; a RUN that found the accelerator idle began from
+        zero."""
         total = self.verdict.layers[item.layer]
         started = item.cycle - item.counters["CYCLES"]
         for name, value in item.counters.items():
@@ -125,7 +131,9 @@ class Scoreboard(uvm_subscriber):
         position = total.images
         total.images += 1
         if expected.number_in_batch(position) != item.image:
-            self.verdict.fail(f"layer {layer.name}: image {item.image} ended, awaited {position} of all images")
+            self.verdict.fail(
+                f"layer {layer.name}: image {item.image} ended, awaited {position} of all images"
+            )
             return
         gathered = expected.observe(item.layer, item.taps)
         if len(gathered.unexplained):
@@ -137,11 +145,11 @@ class Scoreboard(uvm_subscriber):
 
     def _unexplained(self, item: LayerItem, rows: npt.NDArray[np.int64]) -> None:
         """Results were written that the layer table does not account for."""
-        first = item.taps[int(rows[0])]
-        self.verdict.layers[item.layer].equal = False
+        first, total = item.taps[int(rows[0])], self.verdict.layers[item.layer]
+        total.equal = False
         self.verdict.fail(
-            f"layer {self.verdict.layers[item.layer].name}: instruction {first['tag']} wrote to address "
-            f"0x{first['address']:x} in cycle {first['cycle']} what belongs to no tensor ({len(rows)} such writes)"
+            f"layer {total.name}: instruction {first['tag']} wrote to address 0x{first['address']:x} "
+            f"in cycle {first['cycle']} what belongs to no tensor ({len(rows)} such writes)"
         )
 
     def _judge(self, total: LayerTotal, found: Mismatch | None) -> None:

@@ -1,4 +1,5 @@
-"""What is done to an accelerator with a request: run it, or disturb it, bring it back with a soft reset and run it."""
+"""What is done to an accelerator with a request: run it, or disturb it, bring it back with a soft reset
+and run it."""
 
 from __future__ import annotations
 
@@ -169,7 +170,9 @@ class RequestSequence:
             wanted = f"error {int(plan.error)} ({plan.error.name})"
             self.outcome.failures.append(f"{self.request.action}: awaited {wanted}, but {told(found)}")
         elif plan.index is not None and found.index != plan.index:
-            self.outcome.failures.append(f"{self.request.action}: ERROR_PC {found.index}, must be {plan.index}")
+            self.outcome.failures.append(
+                f"{self.request.action}: ERROR_PC {found.index}, must be {plan.index}"
+            )
 
     async def _phase(self) -> Phase:
         """How far the accelerator is."""

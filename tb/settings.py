@@ -31,8 +31,8 @@ class Stalls:
 
 @dataclass(frozen=True)
 class MemorySettings:
-    """latency in cycles; rate in 1/256 beats a cycle, both directions together; read_error, write_error: the burst,
-    from 1, that is answered with `error_response` (2 SLVERR, 3 DECERR), 0 for none."""
+    """latency in cycles; rate in 1/256 beats a cycle, both directions together; read_error, write_error:
+    the burst, from 1, that is answered with `error_response` (2 SLVERR, 3 DECERR), 0 for none."""
 
     latency: int = 20
     rate: int = 256
@@ -45,8 +45,12 @@ class MemorySettings:
 
 @dataclass(frozen=True)
 class ControlTiming:
-    """Variation of the host's timing: up to `skew` cycles between address and data of a write, and the chance in
-    1/256 that an answer is held back for a cycle."""
+    """Variation of the host's timing: up to `skew` cycles between address and data of a write, and the
+    chance in 1/256 that an answer is held back for a cycle."""
 
     skew: int = 0
     stall: int = 0
+
+
+CALM = MemorySettings()
+AT_ONCE = ControlTiming()

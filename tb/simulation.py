@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cocotb
 import pyuvm
@@ -29,7 +30,8 @@ class Requests(uvm_test):
         self.folder = Path.cwd()
         self.job = load_job(self.folder / JOB)
         config = find_config(self.job.variant, self.job.config)
-        control = cocotb.top.control
+        top: Any = cocotb.top
+        control = top.control
         bench = Bench(control, self.folder, config.memory_bytes, self.job.memory_words, config.tap_bytes)
         self.env = Environment("env", self, bench, self.job.timing, self.job.seed)
 
@@ -48,9 +50,9 @@ class Requests(uvm_test):
 
     async def check_contract(self) -> None:
         """The contract's own checks; what they found stands in contract.json."""
-        programs = [Program.load(self.folder / name) for name in self.job.contract]
+        own, foreign = (Program.load(self.folder / name) for name in self.job.contract)
         config = find_config(self.job.variant, self.job.config)
-        sequence = ContractSequence(self.env, *programs, config.hash, self.job.seed)
+        sequence = ContractSequence(self.env, own, foreign, config.hash, self.job.seed)
         await sequence.body()
         found = {"checked": sequence.checked, "failures": sequence.failures}
         (self.folder / CONTRACT).write_text(json.dumps(found))

@@ -1,4 +1,5 @@
-"""Part of a graph as a graph of its own, fed with golden tensors: how layers are run without those before them."""
+"""Part of a graph as a graph of its own, fed with golden tensors: how layers are run without those before
+them."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from golden.ir import Graph, Node
 
 
 def slice_layers(graph: Graph, program: Program, layers: str) -> Graph:
-    """The nodes of layers a:b (numbers in the layer table, b excluded; either may be missing) or of one layer by
-    number or name. Raises UnknownName."""
+    """The nodes of layers a:b (numbers in the layer table, b excluded; either may be missing) or of one
+    layer by number or name. Raises UnknownName."""
     chosen = program.layers[_range(program, layers)]
     if not chosen:
         raise UnknownName(f"--layers {layers} chooses none of the {len(program.layers)} layers")

@@ -25,8 +25,8 @@ def names(kinds: type[IntEnum]) -> Values:
 STALLS = ("read", "write", "dependency")
 PHASES = tuple(str(phase) for phase in Phase)
 ERRORS = tuple(error.name for error in Error if error not in (Error.NONE, Error.BAD_REQUEST))
-# Which error can come when. A configuration is checked before anything runs; instructions run after it; a layer is
-# stored to memory after its results are complete, so that a write can only fail later.
+# Which error can come when. A configuration is checked before anything runs; instructions run after it; a
+# layer is stored to memory after its results are complete, so that a write can only fail later.
 POSSIBLE_ERRORS = (
     ("CONFIG_MISMATCH", "configure"),
     ("ILLEGAL_INSTRUCTION", "first layer"),

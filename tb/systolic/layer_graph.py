@@ -52,7 +52,9 @@ class GraphMaker:
             case Operator.FULLY_CONNECTED:
                 return self._fully_connected(read)
             case Operator.ADD:
-                return self._node("add", Add(self._activation()), (read, self._input(self.tensors[read].shape)))
+                return self._node(
+                    "add", Add(self._activation()), (read, self._input(self.tensors[read].shape))
+                )
             case Operator.MAX_POOL:
                 return self._pool(read, "max")
             case Operator.AVERAGE_POOL:
@@ -125,7 +127,8 @@ class GraphMaker:
         return self._window(source, kind, kernel, shape.stride, padding)
 
     def _fusable_pool(self, source: str, kind: str) -> str:
-        """2x2 windows side by side that cover the map, so that the pool can run in the convolution's layer."""
+        """2x2 windows side by side that cover the map, so that the pool can run in the convolution's
+        layer."""
         _, height, width, _ = self.tensors[source].shape
         side = (min(2, height), min(2, width))
         return self._window(source, kind, side, side, (0, 0, height % side[0], width % side[1]))

@@ -1,8 +1,10 @@
 """Constrained-random layers for the systolic array: one randomised item is one small graph.
 
-The item's classes (kernel, stride, padding, precision, fusion, tiles) are what the coverage crosses; a stratum fixes
-some of them, so that a run of consecutive items visits every combination.
+The item's classes (kernel, stride, padding, precision, fusion, tiles) are what the coverage crosses; a
+stratum fixes some of them, so that a run of consecutive items visits every combination.
 """
+
+# ruff: noqa: B015  (a comparison in a constraint is its rule)
 
 from __future__ import annotations
 
@@ -115,22 +117,57 @@ class LayerShape:
         return passes * pieces * -(-self.out_channels // config.columns) * pixels
 
 
-@vsc.randobj  # type: ignore[untyped-decorator]
+VARIABLES = (
+    *(
+        "operator",
+        "kernel",
+        "stride",
+        "padded",
+        "precision",
+        "fusion",
+        "corner",
+        "input_tiles",
+        "output_tiles",
+    ),
+    *("kernel_y", "kernel_x", "stride_y", "stride_x", "height", "width", "top", "left", "bottom", "right"),
+    *("in_channels", "out_channels"),
+)
+
+
+@vsc.randobj
 class LayerItem:
     """The random variables and their rules. rows, columns: of the array, so that tiles come out as asked."""
 
+    set_randstate: Any
+    randomize_with: Any
+    operator: Any
+    kernel: Any
+    stride: Any
+    padded: Any
+    precision: Any
+    fusion: Any
+    corner: Any
+    input_tiles: Any
+    output_tiles: Any
+    kernel_y: Any
+    kernel_x: Any
+    stride_y: Any
+    stride_x: Any
+    height: Any
+    width: Any
+    top: Any
+    left: Any
+    bottom: Any
+    right: Any
+    in_channels: Any
+    out_channels: Any
+
     def __init__(self, rows: int, columns: int) -> None:
         self.rows, self.columns = rows, columns
-        for name in ("operator", "kernel", "stride", "padded", "precision", "fusion", "corner"):
-            setattr(self, name, vsc.rand_uint8_t())
-        for name in ("input_tiles", "output_tiles"):
-            setattr(self, name, vsc.rand_uint8_t())
-        for name in ("kernel_y", "kernel_x", "stride_y", "stride_x", "height", "width"):
-            setattr(self, name, vsc.rand_uint8_t())
-        for name in ("top", "left", "bottom", "right", "in_channels", "out_channels"):
+        for name in VARIABLES:
             setattr(self, name, vsc.rand_uint8_t())
 
-    @vsc.constraint  # type: ignore[untyped-decorator]
+    @vsc.constraint
     def classes(self) -> None:
         self.operator < len(Operator)
         self.kernel < len(Kernel)
@@ -144,7 +181,7 @@ class LayerItem:
         vsc.dist(self.operator, [vsc.weight(0, 70), vsc.weight(1, 10), vsc.weight((2, 4), 20)])
         vsc.dist(self.corner, [vsc.weight(0, 60), vsc.weight((1, len(Corner) - 1), 40)])
 
-    @vsc.constraint  # type: ignore[untyped-decorator]
+    @vsc.constraint
     def kernels(self) -> None:
         self.kernel_y.inside(vsc.rangelist((1, 11)))
         self.kernel_x.inside(vsc.rangelist((1, 11)))
@@ -160,7 +197,7 @@ class LayerItem:
         with vsc.else_then:
             self.kernel_y != self.kernel_x
 
-    @vsc.constraint  # type: ignore[untyped-decorator]
+    @vsc.constraint
     def strides(self) -> None:
         self.stride_y.inside(vsc.rangelist((1, 4)))
         self.stride_x.inside(vsc.rangelist((1, 4)))
@@ -174,7 +211,7 @@ class LayerItem:
             self.stride_y > 2
             self.stride_x > 1
 
-    @vsc.constraint  # type: ignore[untyped-decorator]
+    @vsc.constraint
     def paddings(self) -> None:
         for side, kernel in (
             (self.top, self.kernel_y),
@@ -192,14 +229,14 @@ class LayerItem:
         with vsc.else_then:
             self.top + self.left + self.bottom + self.right > 0
 
-    @vsc.constraint  # type: ignore[untyped-decorator]
+    @vsc.constraint
     def maps(self) -> None:
         self.height.inside(vsc.rangelist((1, LARGEST_MAP)))
         self.width.inside(vsc.rangelist((1, LARGEST_MAP)))
         self.kernel_y <= self.height + self.top + self.bottom
         self.kernel_x <= self.width + self.left + self.right
 
-    @vsc.constraint  # type: ignore[untyped-decorator]
+    @vsc.constraint
     def channels(self) -> None:
         for tiles, channels, lanes in (
             (self.input_tiles, self.in_channels, self.rows),
@@ -221,7 +258,8 @@ class LayerSource:
         self._item = LayerItem(config.rows, config.columns)
 
     def layer(self, seed: int, stratum: Mapping[str, int], budget: int) -> LayerShape:
-        """A layer with the classes that `stratum` fixes, of about `budget` cycles at most if a small map makes it so."""
+        """A layer with the classes that `stratum` fixes, of about `budget` cycles at most if a small map
+        makes it so."""
         self._item.set_randstate(RandState.mkFromSeed(seed))
         shape = self._draw(stratum, MAP_LIMITS[0])
         for limit in MAP_LIMITS[1:]:
@@ -231,12 +269,13 @@ class LayerSource:
         return shape
 
     def layer_on(self, seed: int, size: tuple[int, int, int], budget: int) -> LayerShape:
-        """A layer whose map has this height, width and number of channels; 1x1 where the rules allow no other."""
+        """A layer whose map has this height, width and number of channels; 1x1 where the rules allow no
+        other."""
         height, width, channels = size
         if max(height, width) > LARGEST_MAP or channels >= 3 * self.config.rows:
             return LayerShape(
-                Operator.CONVOLUTION, Precision.INT4, Fusion.NONE, Corner.RANDOM, (1, 1), (1, 1), (0, 0, 0, 0),
-                height, width, channels, self.config.columns,
+                Operator.CONVOLUTION, Precision.INT4, Fusion.NONE, Corner.RANDOM, (1, 1), (1, 1), (0, 0, 0,
+                0), height, width, channels, self.config.columns,
             )  # fmt: skip
         return self.layer(seed, {"height": height, "width": width, "in_channels": channels}, budget)
 
@@ -251,7 +290,8 @@ class LayerSource:
         return self._shape(self._item)
 
     def _sides(self, pixel_tiles: int | None, limit: int) -> tuple[int, int]:
-        """Least and greatest height and width of a map that a bank of accumulators cuts into so many tiles."""
+        """Least and greatest height and width of a map that a bank of accumulators cuts into so many
+        tiles."""
         bank = self.config.bank_accumulators
         one, two = math.isqrt(bank), math.isqrt(2 * bank)
         bounds = {Tiles.ONE: (1, one), Tiles.TWO: (one + 1, two), Tiles.MORE: (two + 2, LARGEST_MAP)}

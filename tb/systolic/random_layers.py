@@ -40,8 +40,8 @@ class Item:
 
 
 def run(
-    *, variant: str, config: str, simulator: str, seeds: Sequence[int], first: int, folder: Path, trace: bool = False,
-    coverage: bool = False, **_: Any,
+    *, variant: str, config: str, simulator: str, seeds: Sequence[int], first: int, folder: Path, trace:
+    bool = False, coverage: bool = False, **_: Any,
 ) -> Mapping[str, Any]:  # fmt: skip
     """Regression job: a layer for each seed."""
     sizes, work = CONFIGS[config], folder / "simulation"

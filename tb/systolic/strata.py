@@ -10,9 +10,20 @@ from tb.job import Action, Phase
 from tb.settings import MemorySettings, Reorder, Stalls
 from tb.systolic.layer_item import Corner, Fusion, Kernel, Operator, Precision, Stride, Tiles
 
-CROSS = (("kernel", Kernel), ("stride", Stride), ("padded", range(2)), ("precision", (0, 1)), ("fusion", Fusion))
+CROSS = (
+    ("kernel", Kernel),
+    ("stride", Stride),
+    ("padded", range(2)),
+    ("precision", (0, 1)),
+    ("fusion", Fusion),
+)
 TILES = (("input_tiles", Tiles), ("output_tiles", Tiles), ("pixel_tiles", Tiles))
-PLAIN = {"operator": int(Operator.CONVOLUTION), "kernel": int(Kernel.ONE), "stride": int(Stride.ONE), "padded": 0}
+PLAIN = {
+    "operator": int(Operator.CONVOLUTION),
+    "kernel": int(Kernel.ONE),
+    "stride": int(Stride.ONE),
+    "padded": 0,
+}
 # Few features and many outputs: products so short that the array waits for the post-processor.
 NARROW = {"height": 1, "width": 1, "kernel": int(Kernel.ONE), "padded": 0, "output_tiles": int(Tiles.MORE)}
 OTHERS = (("operator", Operator), ("corner", Corner), ("precision", Precision))
@@ -39,7 +50,8 @@ MEMORIES = ("fast", "slow", "read stalls", "write stalls", "all stalls")
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What an item runs under. batches: images of each RUN; position: 0 to 1, where in the run an action comes."""
+    """What an item runs under. batches: images of each RUN; position: 0 to 1, where in the run an action
+    comes."""
 
     memory: MemorySettings
     action: Action
@@ -49,9 +61,9 @@ class Circumstances:
 
 
 def stratum(index: int, shift: int) -> dict[str, int]:
-    """The classes that item number `index` fixes. Of eight items five go through the first cross, one through the
-    tiles, one through the other operators, and one is free. `shift`: configurations begin at different places, so
-    that together they bring two seeds to each bin."""
+    """The classes that item number `index` fixes. Of eight items five go through the first cross, one
+    through the tiles, one through the other operators, and one is free. `shift`: configurations begin at
+    different places, so that together they bring two seeds to each bin."""
     group, place = divmod(index, 8)
     if place < 5:
         return {**_mixed(CROSS, 5 * group + place + shift), "operator": int(Operator.CONVOLUTION)}
@@ -83,8 +95,8 @@ def circumstances(index: int, seed: int) -> Circumstances:
 
 
 def disturbance(index: int) -> tuple[Action, Phase]:
-    """What happens to item number `index`: two of eight are disturbed, of which one is free of a stratum, for what
-    happens after a layer needs a graph of several."""
+    """What happens to item number `index`: two of eight are disturbed, of which one is free of a stratum,
+    for what happens after a layer needs a graph of several."""
     group, place = divmod(index, 8)
     if place == 7:
         return ACTIONS[group % len(ACTIONS)]

@@ -27,11 +27,17 @@ def classify(sizes: list[int]) -> Tiles | None:
     return Tiles.MORE if len(set(sizes)) > 1 else None
 
 
-def cut_of_layer(program: Program, layer: int, in_channels: int, out_channels: int, config: Config) -> Cut | None:
+def cut_of_layer(
+    program: Program, layer: int, in_channels: int, out_channels: int, config: Config
+) -> Cut | None:
     """The cut of a convolution; None where a dimension belongs to no class."""
-    products = [item for item in instructions(program) if item.opcode is Opcode.MATMUL and item["layer"] == layer]
+    products = [
+        item for item in instructions(program) if item.opcode is Opcode.MATMUL and item["layer"] == layer
+    ]
     firsts = [item for item in products if item["first"]]
-    pixels = sorted({(item["accumulator"], item["rows"] * item["columns"], n) for n, item in enumerate(firsts)})
+    pixels = sorted(
+        {(item["accumulator"], item["rows"] * item["columns"], n) for n, item in enumerate(firsts)}
+    )
     outputs = pieces(out_channels, config.columns)
     tiles = [size for _, size, _ in pixels][:: max(1, len(outputs))]
     classes = [classify(sizes) for sizes in (pieces(in_channels, config.rows), outputs, tiles) if sizes]
@@ -49,4 +55,7 @@ def instructions(program: Program) -> list[Instruction]:
     """All instructions of a program."""
     start = instruction_place(program, 0)
     end = start + program.instructions * INSTRUCTION_BYTES
-    return [decode(program.image[place : place + INSTRUCTION_BYTES]) for place in range(start, end, INSTRUCTION_BYTES)]
+    return [
+        decode(program.image[place : place + INSTRUCTION_BYTES])
+        for place in range(start, end, INSTRUCTION_BYTES)
+    ]

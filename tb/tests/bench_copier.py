@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cocotb
 import numpy as np
@@ -28,7 +29,8 @@ FAULT_REGISTER = 0x100
 
 
 def program() -> Program:
-    """What the copier computes, as the layer table of a program: its tap address is the offset in the tensor."""
+    """What the copier computes, as the layer table of a program: its tap address is the offset in the
+    tensor."""
     shape = (1, *SHAPE)
     seen = Observation(0, Geometry("copy", 0, 0, SIZE, 0, 0, 1))
     layer = Layer("copy", ("copy",), 0, 0, {"copy": shape}, {"copy": "copy"}, (Region(0, SIZE),), (seen,))
@@ -48,7 +50,8 @@ class Copy(uvm_test):
 
     def build_phase(self) -> None:
         """Make the environment."""
-        bench = Bench(cocotb.top.control, Path.cwd(), BYTES, 65536, BYTES)
+        top: Any = cocotb.top
+        bench = Bench(top.control, Path.cwd(), BYTES, 65536, BYTES)
         self.env = Environment("env", self, bench, ControlTiming(3, 60), SEED)
 
     async def run_phase(self) -> None:

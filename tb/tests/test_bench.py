@@ -18,9 +18,22 @@ def simulate(simulator: str, fault: int, folder: Path) -> list[str]:
     available, reason = tool.available()
     if not available:
         pytest.skip(reason)
-    build = Build(SOURCES, "tb_top", {"TAPS": 1, "WORDS": 65536}, {"ASSAY_DUT": "copier"}, arguments=arguments(simulator))
-    run = Run(tool.build(build), "tb_top", "tb.tests.bench_copier", folder, seed=3,
-              environment={"ASSAY_FAULT": str(fault)}, timeout_seconds=30)
+    build = Build(
+        SOURCES,
+        "tb_top",
+        {"TAPS": 1, "WORDS": 65536},
+        {"ASSAY_DUT": "copier"},
+        arguments=arguments(simulator),
+    )
+    run = Run(
+        tool.build(build),
+        "tb_top",
+        "tb.tests.bench_copier",
+        folder,
+        seed=3,
+        environment={"ASSAY_FAULT": str(fault)},
+        timeout_seconds=30,
+    )
     outcome = tool.run(run)
     assert outcome.passed, outcome.failures
     return (folder / "failures.txt").read_text().splitlines()

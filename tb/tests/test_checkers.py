@@ -1,4 +1,5 @@
-"""Every rule of the protocol, region and unknown-value checkers is silent on legal traffic and told on its twin."""
+"""Every rule of the protocol, region and unknown-value checkers is silent on legal traffic and told on its
+twin."""
 
 from __future__ import annotations
 
@@ -53,5 +54,7 @@ def test_broken_control_traffic_is_told(told: Any, rule: str) -> None:
 
 
 def test_every_rule_has_a_twin() -> None:
-    rules = {line.split('"')[1] for file in CHECKERS for line in file.read_text().splitlines() if 'fail("' in line}
+    rules = {
+        line.split('"')[1] for file in CHECKERS for line in file.read_text().splitlines() if 'fail("' in line
+    }
     assert rules == set(BROKEN) | set(LITE_BROKEN)

@@ -1,6 +1,6 @@
 """Control UVC: accesses to an accelerator's AXI4-Lite registers through cocotb-bus.
 
-    sequence -> ControlSequencer -> ControlDriver -> LiteBus (cocotb-bus) -> pins
+sequence -> ControlSequencer -> ControlDriver -> LiteBus (cocotb-bus) -> pins
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Layer UVC: one item for each layer end, with everything that the taps showed of that layer and image.
 
-    obs_event, obs_tap -> recorder.sv -> events.bin, taps.bin -> LayerMonitor -> analysis port
+obs_event, obs_tap -> recorder.sv -> events.bin, taps.bin -> LayerMonitor -> analysis port
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class TapStore:
         """Take all records of a layer of an image."""
         self._collect()
         mine = (self._pending["layer"] == layer) & (self._pending["image"] == image)
-        claimed = self._pending[mine]
+        claimed: Records = self._pending[mine]
         self._pending = self._pending[~mine]
         return claimed
 
@@ -56,7 +56,8 @@ class TapStore:
 
 
 class LayerMonitor(uvm_monitor):
-    """Reads the recorder's files whenever the number of events changes: two ends in one cycle are two items."""
+    """Reads the recorder's files whenever the number of events changes: two ends in one cycle are two
+    items."""
 
     def __init__(self, name: str, parent: Any, control: Any, tap_bytes: int, folder: Path) -> None:
         super().__init__(name, parent)

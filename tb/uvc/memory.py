@@ -1,6 +1,6 @@
 """Memory UVC: settings, backdoor and monitor of the simulated DRAM (tb/hdl/memory.sv) and of its recorder.
 
-    Python -> settings, commands, files -> memory.sv, recorder.sv -> writes.bin, checks_*.txt -> Python
+Python -> settings, commands, files -> memory.sv, recorder.sv -> writes.bin, checks_*.txt -> Python
 """
 
 from __future__ import annotations
