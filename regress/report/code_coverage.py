@@ -1,6 +1,6 @@
 """Line and branch coverage of the RTL, on its Python files: Verilator's records of all runs, merged.
 
-A record of coverage.dat is `C '<key>' <count>`; its key has fields: a byte 1, a name, a byte 2 and a value each.
+A record of coverage.dat is `C '<key>' <count>`; its key has fields: a byte 1, a name, a byte 2, a value.
 `f` the file, `l` the line, `t` line or branch, `o` what of it, `h` the instance. Instances are added.
 """
 
