@@ -32,7 +32,7 @@ def program() -> Program:
     """What the copier computes, as the layer table of a program: its tap address is the offset in the
     tensor."""
     shape = (1, *SHAPE)
-    seen = Observation(0, Geometry("copy", 0, 0, SIZE, 0, 0, 1))
+    seen = Observation(0, Geometry("copy", 0, 0, SIZE, 0, SIZE, 1))
     layer = Layer("copy", ("copy",), 0, 0, {"copy": shape}, {"copy": "copy"}, (Region(0, SIZE),), (seen,))
     places = (Placement("input", shape, 0),), (Placement("copy", shape, 0),)
     return Program("copier", "", 0, "copy", BYTES, SIZE, SIZE, 1, *places, (layer,), b"")

@@ -144,7 +144,8 @@ def drive(dut: Any, cycle: Cycle) -> None:
 
 async def play(dut: Any, scenario: list[Cycle]) -> None:
     """One cycle after the other, then idle, then reset."""
-    for cycle in [*scenario, IDLE, {}, {"rst": 1}, {}, {"rst": 0}]:
+    rest: list[Cycle] = [IDLE, {}, {"rst": 1}, {}, {"rst": 0}]
+    for cycle in [*scenario, *rest]:
         drive(dut, cycle)
         await FallingEdge(dut.clk)
 
@@ -170,7 +171,12 @@ async def twins(dut: Any) -> None:
     results: dict[str, dict[str, dict[str, list[str]]]] = {}
     seen: dict[str, int] = {}
     lite = {"write": LITE_WRITE, "read": LITE_READ}
-    groups: dict[str, dict[str, list[Cycle]]] = {"legal": LEGAL, "broken": BROKEN, "lite legal": lite, "lite broken": LITE_BROKEN}
+    groups: dict[str, dict[str, list[Cycle]]] = {
+        "legal": LEGAL,
+        "broken": BROKEN,
+        "lite legal": lite,
+        "lite broken": LITE_BROKEN,
+    }
     for group, scenarios in groups.items():
         dut.lite.value = int(group.startswith("lite"))
         for name, scenario in scenarios.items():

@@ -1,0 +1,164 @@
+"""The scoreboard passes only what it has compared and found equal; every way of being wrong is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from pyuvm import uvm_root
+
+from compiler.observation import gather
+from compiler.program import Geometry, Layer, Observation, Placement, Program, Region
+from rtl.lib.registers import COUNTERS
+from tb.counters import check_counters
+from tb.expectation import Expectation
+from tb.records import Records, tap_type, write_type
+from tb.scoreboard import LayerTotal, Scoreboard
+from tb.uvc.layer import LayerItem
+
+LANES, SHAPE, SIZE = 4, (2, 3, 2), 12
+COUNTS = {name: 10 for name, _ in COUNTERS}
+VALUES = np.arange(SIZE, dtype=np.int8).reshape(1, *SHAPE) - 5
+
+
+def program() -> Program:
+    """One layer `conv`, its tensor `map` at scratchpad address 64, written by instruction 7."""
+    seen = Observation(7, Geometry("map", 0, 64, SIZE, 0, SIZE, 1))
+    shape = (1, *SHAPE)
+    layer = Layer("conv", ("conv",), 100, 90, {"map": shape}, {"map": "map"}, (Region(0, SIZE),), (seen,))
+    places = (Placement("input", shape, 0),), (Placement("map", shape, 0),)
+    return Program("systolic", "tiny", 0, "net", LANES, 16, 16, 8, *places, (layer,), b"")
+
+
+def taps(values: np.ndarray[tuple[int, ...], np.dtype[np.int8]]) -> Records:
+    """What the accelerator shows of a tensor, four bytes a record."""
+    records = np.zeros(SIZE // LANES, tap_type(LANES))
+    records["lanes"], records["tag"], records["cycle"] = LANES, 7, 50 + np.arange(len(records))
+    records["address"] = 64 + LANES * np.arange(len(records))
+    records["data"] = values.reshape(-1, LANES)
+    return records
+
+
+def item(records: Records, image: int = 0, layer: int = 0) -> LayerItem:
+    """The layer's end."""
+    return LayerItem(layer, image, 60, COUNTS, records)
+
+
+def expectation(images: int = 1) -> Expectation:
+    """Golden says VALUES for every image."""
+    made = program()
+    golden = {"map": np.repeat(VALUES, images, axis=0)}
+    return Expectation(made.layers, golden, (images,), made.outputs, partial(gather, made))
+
+
+@pytest.fixture
+def board() -> Iterator[Scoreboard]:
+    uvm_root().clear_children()
+    made = Scoreboard("scoreboard", None)
+    made.expect(expectation())
+    yield made
+    uvm_root().clear_children()
+
+
+def failures(board: Scoreboard, leftover: int = 0) -> list[str]:
+    return board.close(leftover, COUNTS).failures
+
+
+def test_equal_tensors_pass(board: Scoreboard) -> None:
+    board.write(item(taps(VALUES)))
+    verdict = board.close(0, COUNTS)
+    assert verdict.passed
+    assert (verdict.tensors, verdict.values) == (1, SIZE)
+
+
+def test_nothing_compared_is_a_failure(board: Scoreboard) -> None:
+    assert "nothing was compared" in failures(board)
+
+
+def test_mismatch_is_located(board: Scoreboard) -> None:
+    wrong = VALUES.copy()
+    wrong[0, 1, 0, 1] += 9
+    board.write(item(taps(wrong)))
+    (line,) = failures(board)
+    assert line.startswith("layer conv: node map (n, y, x, c) = (0, 1, 0, 1): expected 2, got 11")
+    assert "at address 0x44 in cycle 51 from instruction 7; 1 of 12 values differ" in line
+
+
+def test_value_never_written_is_told(board: Scoreboard) -> None:
+    board.write(item(taps(VALUES)[:-1]))
+    (line,) = failures(board)
+    assert "(0, 1, 1, 0): expected 3, got nothing; 4 of 12" in line
+
+
+def test_write_outside_the_tensor_is_told(board: Scoreboard) -> None:
+    records = np.concatenate([taps(VALUES), taps(VALUES)[:1]])
+    records[-1]["address"] = 640
+    board.write(item(records))
+    assert any("belongs to no tensor" in line for line in failures(board))
+
+
+def test_missing_layer_end_is_told(board: Scoreboard) -> None:
+    board.expect(expectation(images=2))
+    board.write(item(taps(VALUES)))
+    assert "layer conv ended 1 times, awaited 2" in failures(board)
+
+
+def test_wrong_image_number_is_told(board: Scoreboard) -> None:
+    board.write(item(taps(VALUES), image=3))
+    assert any("image 3 ended" in line for line in failures(board))
+
+
+def test_unknown_layer_is_told(board: Scoreboard) -> None:
+    board.write(item(taps(VALUES), layer=4))
+    assert any("has no such layer" in line for line in failures(board))
+
+
+def test_leftover_taps_are_told(board: Scoreboard) -> None:
+    board.write(item(taps(VALUES)))
+    assert failures(board, leftover=2) == ["2 observed writes belong to no layer that ended"]
+
+
+def test_node_that_is_never_compared_is_told(board: Scoreboard) -> None:
+    more = replace(expectation(), tensors={**expectation().tensors, "other": VALUES})
+    board.expect(more)
+    board.write(item(taps(VALUES)))
+    assert failures(board) == ["node other was not compared with golden"]
+
+
+def test_event_without_a_request_is_told(board: Scoreboard) -> None:
+    board.write(item(taps(VALUES)))
+    board.close(0, COUNTS)
+    board.write(item(taps(VALUES)))
+    board.expect(expectation())
+    board.write(item(taps(VALUES)))
+    assert any("no request is running" in line for line in failures(board))
+
+
+def test_memory_is_compared(board: Scoreboard) -> None:
+    wrong = VALUES.copy()
+    wrong[0, 0, 2, 1] = 99
+    writes = np.zeros(2, write_type(8))
+    writes["address"], writes["strobe"], writes["cycle"] = [0x100, 0x108], 0xFF, [70, 71]
+    board.check_memory(expectation(), 0, wrong.tobytes(), 0x100, writes)
+    (line,) = board.verdict.failures
+    assert "(0, 0, 2, 1): expected 0, got 99 at address 0x105 in cycle 70" in line
+
+
+@pytest.mark.parametrize("name", ["BYTES_READ", "BYTES_WRITTEN", "MACS", "MACS_SKIPPED", "COMPUTE"])
+def test_wrong_counter_is_told(name: str) -> None:
+    total = LayerTotal("conv")
+    right = {
+        "BYTES_READ": 32,
+        "BYTES_WRITTEN": 16,
+        "MACS": 90,
+        "MACS_SKIPPED": 10,
+        "CYCLES": 50,
+        "COMPUTE": 20,
+    }
+    total.counters.update(right)
+    assert check_counters(program(), 1, [total], 32, 16) == []
+    total.counters[name] += 31
+    assert any(name in line for line in check_counters(program(), 1, [total], 32, 16))
