@@ -14,12 +14,14 @@ SMALL = Cross("size", (("height", ("one", "two")), ("width", ("one", "two"))))
 ALL = frozenset({1, 2})
 
 
-def coverage(hit: dict[tuple[str, str], frozenset[int]], *excluded: Exclusion) -> Coverage:
+def coverage(hit: dict[tuple[str, ...], frozenset[int]], *excluded: Exclusion) -> Coverage:
     return Coverage((SMALL,), {("size", values): seeds for values, seeds in hit.items()}, excluded)
 
 
 def test_a_bin_needs_two_seeds() -> None:
-    hit = dict.fromkeys([("one", "one"), ("one", "two"), ("two", "one")], ALL)
+    hit: dict[tuple[str, ...], frozenset[int]] = dict.fromkeys(
+        [("one", "one"), ("one", "two"), ("two", "one")], ALL
+    )
     found = coverage({**hit, ("two", "two"): frozenset({1})})
     assert found.missing(SMALL) == [("two", "two")]
     assert found.failures() == ["size: two, two: not hit by two seeds"]
