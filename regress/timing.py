@@ -1,8 +1,8 @@
 """Logic delay of every module: `python -m regress.timing VARIANT CONFIG`.
 
-Each module of the converted design, flattened with everything below it, is mapped to a 7-series device by Yosys,
-whose static timing then gives the longest path through cells. The table is sorted by delay; the exit code is 1 when
-a module takes more than SHARE of the clock period. Results are kept by content.
+Each module of the converted design, flattened with everything below it, is mapped to a 7-series device by
+Yosys, whose static timing then gives the longest path through cells. The table is sorted by delay; the exit
+code is 1 when a module takes more than SHARE of the clock period. Results are kept by content.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def read_modules(files: Iterable[Path]) -> dict[str, str]:
         text = "".join(
             line for line in file.read_text().splitlines(keepends=True) if not line.startswith("`line")
         )
-        texts |= {name: text for name in _MODULE.findall(text)}
+        texts |= dict.fromkeys(_MODULE.findall(text), text)
     return texts
 
 
@@ -188,9 +188,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     print(table(delays, SHARE * period))
     worst = delays[0]
-    print(
-        f"slowest: {worst.module}, {worst.picoseconds / 1000:.3f} ns of {SHARE * period / 1000:.3f} ns allowed"
-    )
+    limit = SHARE * period / 1000
+    print(f"slowest: {worst.module}, {worst.picoseconds / 1000:.3f} ns of {limit:.3f} ns allowed")
     return int(worst.picoseconds > SHARE * period)
 
 

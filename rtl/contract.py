@@ -1,8 +1,8 @@
 """What every accelerator has in common: its ports, the signals between shell and core, and how to find one.
 
-A variant is a folder of rtl/ with a config.py (`CONFIGS`: name -> frozen
-dataclass with `memory_bytes`, `hash`, `clock_mhz`, `event_lanes`, `taps`, `tap_bytes`) and a top.py with the block
-`top(clk, rst, irq, ctrl, mem, obs, cfg)`.
+A variant is a folder of rtl/ with a config.py (`CONFIGS`: name -> frozen dataclass with `memory_bytes`,
+`hash`, `clock_mhz`, `event_lanes`, `taps`, `tap_bytes`) and a top.py with the block `top(clk, rst, irq, ctrl,
+mem, obs, cfg)`.
 """
 
 from dataclasses import dataclass
@@ -40,8 +40,25 @@ class ControlPort:
 
 def control_port():
     """A ControlPort."""
-    return ControlPort(bit(), bit(), word(12), bit(), bit(), word(32), word(4), bit(), bit(), word(2),
-                       bit(), bit(), word(12), bit(), bit(), word(32), word(2))  # fmt: skip
+    return ControlPort(
+        bit(),
+        bit(),
+        word(12),
+        bit(),
+        bit(),
+        word(32),
+        word(4),
+        bit(),
+        bit(),
+        word(2),
+        bit(),
+        bit(),
+        word(12),
+        bit(),
+        bit(),
+        word(32),
+        word(2),
+    )
 
 
 @dataclass(frozen=True)
@@ -84,11 +101,39 @@ class MemoryPort:
 def memory_port(memory_bytes):
     """A MemoryPort of `memory_bytes` bytes a beat."""
     bits = 8 * memory_bytes
-    return MemoryPort(bit(), bit(), word(2), word(32), word(8), word(3), word(2), word(12),
-                      bit(), bit(), word(2), word(bits), word(2), bit(),
-                      bit(), bit(), word(2), word(32), word(8), word(3), word(2), word(12),
-                      bit(), bit(), word(bits), word(memory_bytes), bit(),
-                      bit(), bit(), word(2), word(2))  # fmt: skip
+    return MemoryPort(
+        bit(),
+        bit(),
+        word(2),
+        word(32),
+        word(8),
+        word(3),
+        word(2),
+        word(12),
+        bit(),
+        bit(),
+        word(2),
+        word(bits),
+        word(2),
+        bit(),
+        bit(),
+        bit(),
+        word(2),
+        word(32),
+        word(8),
+        word(3),
+        word(2),
+        word(12),
+        bit(),
+        bit(),
+        word(bits),
+        word(memory_bytes),
+        bit(),
+        bit(),
+        bit(),
+        word(2),
+        word(2),
+    )
 
 
 @dataclass(frozen=True)
@@ -123,21 +168,31 @@ class ObservationPort:
 
 
 def observation_port(cfg):
-    """An ObservationPort: `event_lanes` layer ends a cycle, `taps` taps of `tap_bytes` bytes, by the configuration."""
+    """An ObservationPort: `event_lanes` layer ends a cycle, `taps` taps of `tap_bytes` bytes, by the
+    configuration.
+    """
     events, taps, tap_bytes = cfg.event_lanes, cfg.taps, cfg.tap_bytes
     return ObservationPort(
         EventPort(word(events), word(12 * events), word(16 * events)),
         word(COUNTER_BITS),
-        TapPort(word(taps), word(8 * taps), word(12 * taps), word(16 * taps), word(32 * taps), word(24 * taps),
-                word(8 * tap_bytes * taps)),
-    )  # fmt: skip
+        TapPort(
+            word(taps),
+            word(8 * taps),
+            word(12 * taps),
+            word(16 * taps),
+            word(32 * taps),
+            word(24 * taps),
+            word(8 * tap_bytes * taps),
+        ),
+    )
 
 
 @dataclass(frozen=True)
 class CorePort:
     """Between the shell and a variant's core; docs/architecture.md has the table.
 
-    `clear` already has `rst` in it: it is the only reset a core needs. `image` and the bases hold while an image runs.
+    `clear` already has `rst` in it: it is the only reset a core needs. `image` and the bases hold while an
+    image runs.
     """
 
     instruction: Stream
@@ -167,14 +222,29 @@ class CorePort:
 def core_port(memory_bytes):
     """A CorePort for a memory port of `memory_bytes` bytes."""
     return CorePort(
-        instruction=stream(INSTRUCTION_BITS), instruction_index=word(24),
-        program_base=word(32), input_base=word(32), output_base=word(32), image=word(16),
-        image_done=bit(), halt=bit(), clear=reset(),
-        load_command=transfer(), load_data=beats(memory_bytes),
-        store_command=transfer(), store_data=stream(8 * memory_bytes), store_done=bit(),
-        error_valid=bit(), error_code=word(4), error_index=word(24),
-        activity=word(2), macs=word(16), macs_skipped=word(29), layer_event=bit(), layer=word(12),
-    )  # fmt: skip
+        instruction=stream(INSTRUCTION_BITS),
+        instruction_index=word(24),
+        program_base=word(32),
+        input_base=word(32),
+        output_base=word(32),
+        image=word(16),
+        image_done=bit(),
+        halt=bit(),
+        clear=reset(),
+        load_command=transfer(),
+        load_data=beats(memory_bytes),
+        store_command=transfer(),
+        store_data=stream(8 * memory_bytes),
+        store_done=bit(),
+        error_valid=bit(),
+        error_code=word(4),
+        error_index=word(24),
+        activity=word(2),
+        macs=word(16),
+        macs_skipped=word(29),
+        layer_event=bit(),
+        layer=word(12),
+    )
 
 
 class UnknownVariant(ValueError):

@@ -14,8 +14,8 @@ SLAVE_ERROR = 2
 class RegisterBus:
     """Accesses to registers, by number (byte address / 4). `mask` has a bit for each bit to write.
 
-    The error of a write (no register has this number) answers in its cycle. `read` comes one cycle after the number of
-    the register, and data and error of a read are its answer in that cycle.
+    The error of a write (no register has this number) answers in its cycle. `read` comes one cycle after the
+    number of the register, and data and error of a read are its answer in that cycle.
     """
 
     write: object

@@ -12,10 +12,11 @@ TRANSFERS_IN_FLIGHT = 8
 
 @block
 def issue_reads(clk, rst, bursts, taken, port, error, idle, depth, limit, identifier):
-    """Read addresses, as long as `depth` words of buffer have room for their data and at most `limit` are unanswered.
+    """Read addresses, as long as `depth` words of buffer have room for their data and at most `limit` are
+    unanswered.
 
-    taken: a word has left the buffer; error: a response was not OKAY; idle: every burst issued has been answered.
-    Latency: one cycle. Throughput: one burst a cycle.
+    taken: a word has left the buffer; error: a response was not OKAY; idle: every burst issued has been
+    answered. Latency: one cycle. Throughput: one burst a cycle.
     """
     credit = Signal(intbv(depth)[depth.bit_length() :])
     owed = word(limit.bit_length())
@@ -62,7 +63,9 @@ def issue_reads(clk, rst, bursts, taken, port, error, idle, depth, limit, identi
 
 @block
 def frame_words(clk, rst, words, covered, data):
-    """Words of memory with the marks of the transfer they belong to. Latency: one cycle; throughput: one a cycle."""
+    """Words of memory with the marks of the transfer they belong to. Latency: one cycle; throughput: one a
+    cycle.
+    """
     lowest, highest = word(len(covered.start)), word(len(covered.start))
     mask = word(len(data.keep))
     last, advance = bit(), bit()
@@ -99,11 +102,12 @@ def frame_words(clk, rst, words, covered, data):
 def read_dma(clk, rst, halt, command, data, port, error, idle, depth, limit, identifier):
     """For each command the words that cover its bytes, in order, on `data`.
 
-    Keeps up to `limit` bursts in flight while a buffer of `depth` words has room for all of them. `halt`: no new burst
-    is issued, and what is outstanding is dropped. error: one cycle for each response that is not OKAY. idle: no burst is
-    outstanding. identifier: the ID of all its bursts.
+    Keeps up to `limit` bursts in flight while a buffer of `depth` words has room for all of them. `halt`: no
+    new burst is issued, and what is outstanding is dropped. error: one cycle for each response that is not
+    OKAY. idle: no burst is outstanding. identifier: the ID of all its bursts.
 
-    Latency: memory's and six cycles. Throughput: one word a cycle. Ranges: depth a power of two of at least 16.
+    Latency: memory's and six cycles. Throughput: one word a cycle. Ranges: depth a power of two of at least
+    16.
     """
     memory_bytes = len(data.keep)
     bursts = burst()

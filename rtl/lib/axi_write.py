@@ -15,8 +15,8 @@ TRANSFERS_IN_FLIGHT = 8
 def issue_writes(clk, rst, bursts, sent, port, owed, done, error, idle):
     """Write addresses, at most WRITE_BURSTS_IN_FLIGHT unanswered, and the responses to them.
 
-    sent: a data beat has been handed over; owed: beats of issued bursts that have not; done: the last response of a
-    transfer came; error: a response was not OKAY; idle: every burst issued has been answered.
+    sent: a data beat has been handed over; owed: beats of issued bursts that have not; done: the last
+    response of a transfer came; error: a response was not OKAY; idle: every burst issued has been answered.
     Latency: one cycle. Throughput: one burst a cycle.
     """
     spent = word(BEAT_BITS + 1)
@@ -136,9 +136,10 @@ def send_words(clk, rst, halt, data, covered, owed, sent, written, port):
 def write_dma(clk, rst, halt, command, data, port, done, written, error, idle):
     """For each command takes the words that cover its bytes from `data` and writes the bytes.
 
-    Addresses go ahead of data, with several bursts in flight. `halt`: no new burst is issued; beats owed go out with
-    WSTRB = 0. done: one cycle when the last response of a command came; written: bytes strobed in a cycle; error: one
-    cycle for each response that is not OKAY; idle: no burst is unanswered. Every burst has ID 0.
+    Addresses go ahead of data, with several bursts in flight. `halt`: no new burst is issued; beats owed go
+    out with WSTRB = 0. done: one cycle when the last response of a command came; written: bytes strobed in a
+    cycle; error: one cycle for each response that is not OKAY; idle: no burst is unanswered. Every burst has
+    ID 0.
 
     Latency: three cycles to the first address. Throughput: one word a cycle.
     """

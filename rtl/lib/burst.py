@@ -13,7 +13,9 @@ BEAT_BITS = 4
 
 @dataclass(frozen=True)
 class Burst:
-    """Stream of bursts: `extra` beats after the first, from byte `address`; `final` marks the end of a transfer."""
+    """Stream of bursts: `extra` beats after the first, from byte `address`; `final` marks the end of a
+    transfer.
+    """
 
     address: object
     extra: object
@@ -25,7 +27,8 @@ class Burst:
 
 @dataclass(frozen=True)
 class Span:
-    """Stream of the words a transfer covers: `extra` words after the first, whose position in its burst is `position`.
+    """Stream of the words a transfer covers: `extra` words after the first, whose position in its burst is
+    `position`.
 
     The bytes asked for begin at byte `start` of the first word and end with byte `end` of the last.
     """
@@ -44,14 +47,14 @@ def burst():
 
 
 def span(memory_bytes, length_width):
-    """A Span stream for a memory port of `memory_bytes` bytes and transfers of `length_width` bits of length."""
+    """A Span stream for words of `memory_bytes` bytes and lengths of `length_width` bits."""
     offset = (memory_bytes - 1).bit_length()
     return Span(word(length_width + 1 - offset), word(BEAT_BITS), word(offset), word(offset), bit(), bit())
 
 
 @block
 def measure_span(address, length, covered):
-    """The words that `length` bytes, at least 1, cover from the low bits of their address on. Combinational."""
+    """The words that `length` bytes, at least 1, cover from `address` on. Combinational."""
     offset = len(covered.start)
     extent = Signal(modbv(0)[len(length) + 1 :])  # undefined while no command is offered
 
@@ -71,10 +74,11 @@ def measure_span(address, length, covered):
 
 @block
 def split_bursts(clk, rst, halt, command, covered, bursts):
-    """Each command becomes one span (`covered`, taken in the command's cycle) and the bursts that read or write it.
+    """Each command becomes one span (`covered`, taken in the command's cycle) and the bursts that read or
+    write it.
 
-    Latency: one cycle. Throughput: one burst a cycle, and one cycle for each command. No burst is offered in `halt`.
-    Ranges: address + length at most 2**32; words of 2 to 64 bytes.
+    Latency: one cycle. Throughput: one burst a cycle, and one cycle for each command. No burst is offered in
+    `halt`. Ranges: address + length at most 2**32; words of 2 to 64 bytes.
     """
     offset = len(covered.start)
     high = 32 - offset
@@ -160,10 +164,11 @@ def span_buffer(clk, rst, sink, source, buffer, depth):
 
 @block
 def walk_span(clk, rst, covered, advance, lowest, highest, last):
-    """Steps through the words of the span on offer, one for each `advance`; takes the span with its last word.
+    """Steps through the words of the span on offer, one for each `advance`; takes the span with its last
+    word.
 
-    lowest..highest: bytes of the word at hand that were asked for; last: it is the span's last word.
-    Latency: combinational from the span's beginning on. Throughput: one word a cycle.
+    lowest..highest: bytes of the word at hand that were asked for; last: it is the span's last word. Latency:
+    combinational from the span's beginning on. Throughput: one word a cycle.
     """
     lane_mask = (1 << len(covered.start)) - 1
     done = word(len(covered.extra))

@@ -8,7 +8,9 @@ from rtl.convert import unused
 from rtl.lib.registers import HEADER_MAGIC, HEADER_VERSION, Control, Error
 from rtl.lib.stream import bit, word
 
-_CONFIGURE, _RUN, _RESET = (int(one).bit_length() - 1 for one in (Control.CONFIGURE, Control.RUN, Control.SOFT_RESET))
+_CONFIGURE, _RUN, _RESET = (
+    int(one).bit_length() - 1 for one in (Control.CONFIGURE, Control.RUN, Control.SOFT_RESET)
+)
 _BAD_REQUEST, _MISMATCH = int(Error.BAD_REQUEST), int(Error.CONFIG_MISMATCH)
 _READ, _WRITE, _WATCHDOG, _ILLEGAL = (
     int(error) for error in (Error.BUS_READ, Error.BUS_WRITE, Error.WATCHDOG, Error.ILLEGAL_INSTRUCTION)
@@ -18,7 +20,9 @@ State = enum("IDLE", "HEADER", "ADD", "CHECK", "BEGIN", "RUN", "NEXT", "DRAIN", 
 
 @dataclass(frozen=True)
 class Progress:
-    """What the sequencer is doing. `busy`: not idle and not halted by an error; `header`: the next word is a header."""
+    """What the sequencer is doing. `busy`: not idle and not halted by an error; `header`: the next word is a
+    header.
+    """
 
     idle: object
     busy: object
@@ -108,11 +112,13 @@ def read_header(clk, take, data, header):
 
 
 @block
-def check_header(clk, header, program_base, program_length, first_instruction, accepted, config_hash, memory_bytes):
+def check_header(
+    clk, header, program_base, program_length, first_instruction, accepted, config_hash, memory_bytes
+):
     """Whether this accelerator can run the program, and the address of its first instruction.
 
-    Latency: one cycle. Magic, hash, version and the zero word must be right, the program aligned to the memory port, its
-    instructions at least one and inside program_length.
+    Latency: one cycle. Magic, hash, version and the zero word must be right, the program aligned to the
+    memory port, its instructions at least one and inside program_length.
     """
     offset = (memory_bytes - 1).bit_length()
     end = word(34)
@@ -151,7 +157,8 @@ def check_header(clk, header, program_base, program_length, first_instruction, a
 def screen_requests(request, count, stopped, state, room, waiting, configure, run, refused):
     """CONFIGURE and RUN when they can be obeyed; refused: one that cannot. Combinational.
 
-    stopped: an error or a soft reset has the floor, and requests are ignored; room, waiting: of the run queue.
+    stopped: an error or a soft reset has the floor, and requests are ignored; room, waiting: of the run
+    queue.
     """
 
     @always_comb
@@ -171,9 +178,31 @@ def screen_requests(request, count, stopped, state, room, waiting, configure, ru
 
 
 @block
-def sequencer(clk, rst, configure, run, failed, prog_addr, queue, header, header_taken, header_accepted,
-              first_instruction, fetch_start, fetch_address, fetch_count, fetch_ended, image_done, writes_idle,
-              bases, state, mismatch, early_end, configured, completed):  # fmt: skip
+def sequencer(
+    clk,
+    rst,
+    configure,
+    run,
+    failed,
+    prog_addr,
+    queue,
+    header,
+    header_taken,
+    header_accepted,
+    first_instruction,
+    fetch_start,
+    fetch_address,
+    fetch_count,
+    fetch_ended,
+    image_done,
+    writes_idle,
+    bases,
+    state,
+    mismatch,
+    early_end,
+    configured,
+    completed,
+):
     """Configures from a header, then runs what the queue holds, image after image.
 
     Latency: three cycles from a descriptor to its first fetch; two from an image to the next.
@@ -267,7 +296,8 @@ def sequencer(clk, rst, configure, run, failed, prog_addr, queue, header, header
 
 @block
 def capture_error(clk, rst, fault, last_issued, caught, failed, code, index):
-    """Keeps the first error: its code, and the instruction at fault, or the last one issued. Latency: one cycle.
+    """Keeps the first error: its code, and the instruction at fault, or the last one issued. Latency: one
+    cycle.
 
     caught: in this cycle; failed: from the next one on.
     """
@@ -307,7 +337,9 @@ def capture_error(clk, rst, fault, last_issued, caught, failed, code, index):
 
 @block
 def watchdog(clk, rst, busy, advanced, limit, expired):
-    """expired: `limit` cycles of `busy` went by without `advanced`; a limit of 0 never ends. Latency: two cycles."""
+    """expired: `limit` cycles of `busy` went by without `advanced`; a limit of 0 never ends. Latency: two
+    cycles.
+    """
     waited = word(32)
     alive = bit()
 

@@ -66,14 +66,21 @@ def activity_flags(activity, compute, read_stall, write_stall, dependency_stall)
 def counter_bank(clk, rst, clear, enable, activity, bytes_read, bytes_written, macs, macs_skipped, values):
     """The counters of registers.COUNTERS, 64 bits each, the first lowest in `values`.
 
-    Latency: one cycle. Ranges: activity is an Activity; the other amounts are added as they are, in cycles of `enable`.
+    Latency: one cycle. Ranges: activity is an Activity; the other amounts are added as they are, in cycles of
+    `enable`.
     """
     compute, read_stall, write_stall, dependency_stall = bit(), bit(), bit(), bit()
     amounts = {
-        "CYCLES": enable, "COMPUTE": compute, "READ_STALL": read_stall, "WRITE_STALL": write_stall,
-        "DEP_STALL": dependency_stall, "BYTES_READ": bytes_read, "BYTES_WRITTEN": bytes_written, "MACS": macs,
+        "CYCLES": enable,
+        "COMPUTE": compute,
+        "READ_STALL": read_stall,
+        "WRITE_STALL": write_stall,
+        "DEP_STALL": dependency_stall,
+        "BYTES_READ": bytes_read,
+        "BYTES_WRITTEN": bytes_written,
+        "MACS": macs,
         "MACS_SKIPPED": macs_skipped,
-    }  # fmt: skip
+    }
     counts = [word(COUNTER_WIDTH) for _ in COUNTERS]
     joined = ConcatSignal(*reversed(counts))
 

@@ -47,9 +47,10 @@ def count_words(clk, rst, start, count, words, word_out, index, ended):
 def instruction_fetch(clk, rst, halt, start, address, count, instruction, index, ended, port, error, idle):
     """At each `start` reads `count` instructions from `address` on, several bursts ahead of `instruction`.
 
-    index: number of the instruction on offer; ended: all have been taken. A start comes only when the last instruction before it has been taken.
-    Latency: memory's and ten cycles. Throughput: one memory word a cycle. Ranges: address aligned to the memory port,
-    count at least 1; address and count are read in the cycle of `start`. halt, error, idle as in read_dma.
+    index: number of the instruction on offer; ended: all have been taken. A start comes only when the last
+    instruction before it has been taken. Latency: memory's and ten cycles. Throughput: one memory word a
+    cycle. Ranges: address aligned to the memory port, count at least 1; address and count are read in the
+    cycle of `start`. halt, error, idle as in read_dma.
     """
     memory_bytes = len(port.rdata) // 8
     instruction_bytes = len(instruction.data) // 8

@@ -24,5 +24,16 @@ class ReadPort:
 
 def read_port(memory_bytes):
     """A ReadPort of `memory_bytes` bytes a beat."""
-    return ReadPort(bit(), bit(), word(2), word(32), word(8), word(12),
-                    bit(), bit(), word(8 * memory_bytes), word(2), bit())  # fmt: skip
+    return ReadPort(
+        bit(),
+        bit(),
+        word(2),
+        word(32),
+        word(8),
+        word(12),
+        bit(),
+        bit(),
+        word(8 * memory_bytes),
+        word(2),
+        bit(),
+    )

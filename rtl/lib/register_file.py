@@ -14,11 +14,14 @@ _WRITABLE = [register for register in REGISTERS if register.access is Access.REA
 _SHOWN = [
     register
     for register in REGISTERS
-    if register.access in (Access.READ_ONLY, Access.WRITE_ONE_TO_CLEAR) and not register.counter
+    if register.access in (Access.READ_ONLY, Access.WRITE_ONE_TO_CLEAR)
+    and not register.counter
     and register.name not in ("ID", "VERSION", "CONFIG_HASH")
-]  # fmt: skip
+]
 
-HostRegisters = make_dataclass("HostRegisters", [register.name.lower() for register in _WRITABLE], frozen=True)
+HostRegisters = make_dataclass(
+    "HostRegisters", [register.name.lower() for register in _WRITABLE], frozen=True
+)
 HostRegisters.__doc__ = "What the host writes, 32 bits each."
 ShownRegisters = make_dataclass("ShownRegisters", [register.name.lower() for register in _SHOWN], frozen=True)
 ShownRegisters.__doc__ = "What the host reads, 32 bits each."
@@ -137,7 +140,9 @@ def _number(name):
 
 @block
 def read_words(clk, read, selected, host, shown, counters, data, config_hash):
-    """The selected register's value. Combinational; the high half of a counter is latched as its low half is read."""
+    """The selected register's value. Combinational; the high half of a counter is latched as its low half is
+    read.
+    """
     constants = {"ID": IDENTIFIER, "VERSION": VERSION, "CONFIG_HASH": config_hash}
     parts, words = [], []
     for register in REGISTERS:
@@ -175,8 +180,8 @@ def register_file(clk, rst, bus, host, shown, counters, request, acknowledge, co
     """All registers of the contract, on a RegisterBus.
 
     host: what the host has written; shown: what it reads; counters: the live counters (counter_bank).
-    request: bits written as 1 to CTRL; acknowledge: bits written as 1 to IRQ_STATUS, both in the cycle of the write.
-    Latency: one cycle. Only `rst` resets what the host has written.
+    request: bits written as 1 to CTRL; acknowledge: bits written as 1 to IRQ_STATUS, both in the cycle of the
+    write. Latency: one cycle. Only `rst` resets what the host has written.
     """
     write_selected, read_found, read_selected = word(WINDOW), word(WINDOW), word(WINDOW)
     enables = [Signal(bool(0)) for _ in _WRITABLE]
@@ -189,15 +194,22 @@ def register_file(clk, rst, bus, host, shown, counters, request, acknowledge, co
         for register, enable in zip(_WRITABLE, enables, strict=True)
     ]
     kept = [
-        writable_register(clk, rst, enable, bus.write_data, bus.write_mask, getattr(host, register.name.lower()))
+        writable_register(
+            clk, rst, enable, bus.write_data, bus.write_mask, getattr(host, register.name.lower())
+        )
         for register, enable in zip(_WRITABLE, enables, strict=True)
     ]
     control = masked_request(
         bus.write, write_selected(_number("CTRL")), bus.write_data(3, 0), bus.write_mask(3, 0), request
     )
     clearing = masked_request(
-        bus.write, write_selected(_number("IRQ_STATUS")), bus.write_data(3, 0), bus.write_mask(3, 0), acknowledge
+        bus.write,
+        write_selected(_number("IRQ_STATUS")),
+        bus.write_data(3, 0),
+        bus.write_mask(3, 0),
+        acknowledge,
     )
+
     @always(clk.posedge)
     def keep_selected():
         read_selected.next = read_found
@@ -211,7 +223,9 @@ def register_file(clk, rst, bus, host, shown, counters, request, acknowledge, co
 
 @block
 def interrupts(clk, rst, raised, acknowledge, enable, status, irq):
-    """Interrupt bits stay until acknowledged; a new one wins. irq: one that is enabled is set. Latency: two cycles."""
+    """Interrupt bits stay until acknowledged; a new one wins. irq: one that is enabled is set. Latency: two
+    cycles.
+    """
     bits = len(raised)
     pending, kept = word(bits), word(bits)
 

@@ -1,4 +1,5 @@
-"""Control registers of every accelerator, defined once: RTL, UVM register model and document are made from here.
+"""Control registers of every accelerator, defined once: RTL, UVM register model and document are made from
+here.
 
 Plain data: standard library only.
 """

@@ -1,7 +1,8 @@
-"""Fixed-point rescaling, bit-exact to TFLite: saturating rounding doubling high multiply, then rounding right shift.
+"""Fixed-point rescaling, bit-exact to TFLite: saturating rounding doubling high multiply, then rounding right
+shift.
 
-With `enable` (a Signal) a pipeline stands still while it is 0: nothing moves when no value is on its way.
-A multiplier of 31 bits, never negative, cannot reach the one product that saturates (-2**31 x -2**31).
+With `enable` (a Signal) a pipeline stands still while it is 0: nothing moves when no value is on its way. A
+multiplier of 31 bits, never negative, cannot reach the one product that saturates (-2**31 x -2**31).
 """
 
 from myhdl import Signal, always, always_comb, block, concat, modbv
@@ -60,9 +61,9 @@ def rounding_shift(clk, value, exponent, result, enable=True):
 def requantiser(clk, value, multiplier, shift, result, enable=True):
     """result = MultiplyByQuantizedMultiplier(value, multiplier, shift), with TFLite's double rounding.
 
-    Latency: REQUANTISER_LATENCY. Throughput: one value a cycle.
-    Ranges: value and result 32 bits signed; multiplier 31 bits unsigned; shift -31..31, positive left, negative right.
-    value << shift must fit 32 bits: TFLite's own arithmetic is undefined beyond.
+    Latency: REQUANTISER_LATENCY. Throughput: one value a cycle. Ranges: value and result 32 bits signed;
+    multiplier 31 bits unsigned; shift -31..31, positive left, negative right. value << shift must fit 32
+    bits: TFLite's own arithmetic is undefined beyond.
     """
     left, right, right_of_product = word(5), word(5), word(5)
     negative_shift = signed(7)
@@ -134,10 +135,11 @@ def requantiser(clk, value, multiplier, shift, result, enable=True):
 
 @block
 def scaled_operand(clk, operand, multiplier, exponent, result, enable=True):
-    """result = MultiplyByQuantizedMultiplier(operand << 20, multiplier, -exponent): an operand of TFLite's ADD.
+    """result = MultiplyByQuantizedMultiplier(operand << 20, multiplier, -exponent): an operand of TFLite's
+    ADD.
 
-    Latency: SCALED_OPERAND_LATENCY. Throughput: one value a cycle.
-    Ranges: operand 9 bits signed (x - zero point); multiplier 31 bits unsigned; exponent 0..31; result 32 bits signed.
+    Latency: SCALED_OPERAND_LATENCY. Throughput: one value a cycle. Ranges: operand 9 bits signed (x - zero
+    point); multiplier 31 bits unsigned; exponent 0..31; result 32 bits signed.
     """
     exponent_of_product = word(5)
     factor_low, factor_high = signed(17), signed(16)

@@ -34,9 +34,27 @@ _COMPUTE = int(Activity.COMPUTE)
 
 
 @block
-def memory_side(clk, rst, halt, fetch_start, fetch_address, fetch_count, fetched, fetched_index, fetch_ended,
-                load_command, load_data, store_command, store_data, store_done, written, mem, fault, quiet,
-                writes_idle):  # fmt: skip
+def memory_side(
+    clk,
+    rst,
+    halt,
+    fetch_start,
+    fetch_address,
+    fetch_count,
+    fetched,
+    fetched_index,
+    fetch_ended,
+    load_command,
+    load_data,
+    store_command,
+    store_data,
+    store_done,
+    written,
+    mem,
+    fault,
+    quiet,
+    writes_idle,
+):
     """Instruction fetch, load and store on one AXI4 port.
 
     quiet: no burst is unanswered; writes_idle: no write is. Halt, latency and throughput as the DMAs.
@@ -46,11 +64,36 @@ def memory_side(clk, rst, halt, fetch_start, fetch_address, fetch_count, fetched
     fetch_port, load_port = read_port(memory_bytes), read_port(memory_bytes)
     fetch_error, load_error, fetch_idle, load_idle, no_write = bit(), bit(), bit(), bit(), bit()
 
-    fetch = instruction_fetch(clk, rst, halt, fetch_start, fetch_address, fetch_count, fetched, fetched_index,
-                              fetch_ended, fetch_port, fetch_error, fetch_idle)  # fmt: skip
-    load = read_dma(clk, rst, halt, load_command, load_data, load_port, load_error, load_idle,
-                    LOAD_BUFFER, LOAD_BURSTS, LOAD_ID)  # fmt: skip
-    store = write_dma(clk, rst, halt, store_command, store_data, mem, store_done, written, fault.bus_write, no_write)
+    fetch = instruction_fetch(
+        clk,
+        rst,
+        halt,
+        fetch_start,
+        fetch_address,
+        fetch_count,
+        fetched,
+        fetched_index,
+        fetch_ended,
+        fetch_port,
+        fetch_error,
+        fetch_idle,
+    )
+    load = read_dma(
+        clk,
+        rst,
+        halt,
+        load_command,
+        load_data,
+        load_port,
+        load_error,
+        load_idle,
+        LOAD_BUFFER,
+        LOAD_BURSTS,
+        LOAD_ID,
+    )
+    store = write_dma(
+        clk, rst, halt, store_command, store_data, mem, store_done, written, fault.bus_write, no_write
+    )
     arbiter = read_arbiter(clk, rst, fetch_port, load_port, mem, LOAD_ID)
 
     @always(clk.posedge)
@@ -82,7 +125,7 @@ def control_side(clk, rst, ctrl, request, acknowledge, host, shown, counters, co
 
 @block
 def measure_traffic(clk, rst, mem, core, advanced, bytes_read):
-    """advanced: the bus or the core moved; bytes_read: bytes that came in a cycle. Latency: one cycle, none."""
+    """advanced: bus or core moved, a cycle ago; bytes_read: bytes that come in this cycle."""
     memory_bytes = len(mem.wstrb)
 
     @always_comb
@@ -155,7 +198,9 @@ def report(clk, rst, core, state, failed, waiting, room, quiet, resetting, code,
 
 @block
 def gather_faults(clk, rst, core, fault):
-    """The core's own errors among all others. Latency: one cycle, so that a core may find them late in a cycle."""
+    """The core's own errors among all others. Latency: one cycle, so that a core may find them late in a
+    cycle.
+    """
 
     @always_seq(clk.posedge, reset=rst)
     def announce():
@@ -185,10 +230,11 @@ def observe_layers(core, counters, obs):
 
 @block
 def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash):
-    """Registers, run queue, program header, instruction fetch, DMAs, counters and error handling around a core.
+    """Registers, run queue, program header, instruction fetch, DMAs, counters and error handling around a
+    core.
 
-    The ports are those of rtl/contract.py: ControlPort, MemoryPort, ObservationPort (its taps are the core's) and
-    CorePort. config_hash: what a program's header must say.
+    The ports are those of rtl/contract.py: ControlPort, MemoryPort, ObservationPort (its taps are the core's)
+    and CorePort. config_hash: what a program's header must say.
     """
     memory_bytes = len(mem.wstrb)
     host, shown, state, fault, base = host_registers(), shown_registers(), progress(), faults(), bases()
@@ -204,30 +250,103 @@ def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash):
     counters, bytes_read, written = word(COUNTER_BITS), word(8), word(7)
 
     host_side = control_side(clk, rst, ctrl, request, acknowledge, host, shown, counters, config_hash)
-    interrupt_bits = interrupts(clk, core.clear, raised, acknowledge, host.irq_enable(3, 0), shown.irq_status, irq)
-    screening = screen_requests(request, host.count, stopped, state, queued.ready, waiting.valid, configure, run,
-                                fault.bad_request)  # fmt: skip
+    interrupt_bits = interrupts(
+        clk, core.clear, raised, acknowledge, host.irq_enable(3, 0), shown.irq_status, irq
+    )
+    screening = screen_requests(
+        request, host.count, stopped, state, queued.ready, waiting.valid, configure, run, fault.bad_request
+    )
     queue = run_queue(clk, core.clear, queued, waiting)
-    sequence = sequencer(clk, core.clear, configure, run, failed, host.prog_addr, waiting, header, header_taken,
-                         header_accepted, first_instruction, fetch_start, fetch_address, fetch_count, fetch_ended,
-                         core.image_done, writes_idle, base, state, fault.mismatch, fault.early_end, configured,
-                         completed)  # fmt: skip
+    sequence = sequencer(
+        clk,
+        core.clear,
+        configure,
+        run,
+        failed,
+        host.prog_addr,
+        waiting,
+        header,
+        header_taken,
+        header_accepted,
+        first_instruction,
+        fetch_start,
+        fetch_address,
+        fetch_count,
+        fetch_ended,
+        core.image_done,
+        writes_idle,
+        base,
+        state,
+        fault.mismatch,
+        fault.early_end,
+        configured,
+        completed,
+    )
     header_reader = read_header(clk, header_taken, fetched.data, header)
-    header_check = check_header(clk, header, base.program, host.prog_len, first_instruction, header_accepted,
-                                config_hash, memory_bytes)  # fmt: skip
+    header_check = check_header(
+        clk,
+        header,
+        base.program,
+        host.prog_len,
+        first_instruction,
+        header_accepted,
+        config_hash,
+        memory_bytes,
+    )
     feed = feed_core(fetched, fetched_index, state, header_taken, halt, base, core)
-    memory = memory_side(clk, core.clear, halt, fetch_start, fetch_address, fetch_count, fetched, fetched_index,
-                         fetch_ended, core.load_command, core.load_data, core.store_command, core.store_data,
-                         core.store_done, written, mem, fault, quiet, writes_idle)  # fmt: skip
+    memory = memory_side(
+        clk,
+        core.clear,
+        halt,
+        fetch_start,
+        fetch_address,
+        fetch_count,
+        fetched,
+        fetched_index,
+        fetch_ended,
+        core.load_command,
+        core.load_data,
+        core.store_command,
+        core.store_data,
+        core.store_done,
+        written,
+        mem,
+        fault,
+        quiet,
+        writes_idle,
+    )
     core_faults = gather_faults(clk, core.clear, core, fault)
     errors = capture_error(clk, core.clear, fault, last_issued, caught, failed, code, index)
     traffic = measure_traffic(clk, core.clear, mem, core, advanced, bytes_read)
     guard = watchdog(clk, core.clear, watched, advanced, host.watchdog, fault.watchdog)
     resets = soft_reset(clk, rst, reset_request, quiet, resetting, clear)
-    counting = counter_bank(clk, core.clear, clear_counters, state.counting, core.activity, bytes_read, written,
-                            core.macs, core.macs_skipped, counters)  # fmt: skip
-    status = report(clk, core.clear, core, state, failed, waiting.valid, queued.ready, quiet, resetting, code, index,
-                    shown, last_issued)  # fmt: skip
+    counting = counter_bank(
+        clk,
+        core.clear,
+        clear_counters,
+        state.counting,
+        core.activity,
+        bytes_read,
+        written,
+        core.macs,
+        core.macs_skipped,
+        counters,
+    )
+    status = report(
+        clk,
+        core.clear,
+        core,
+        state,
+        failed,
+        waiting.valid,
+        queued.ready,
+        quiet,
+        resetting,
+        code,
+        index,
+        shown,
+        last_issued,
+    )
     layers = observe_layers(core, counters, obs)
 
     @always_comb
@@ -257,6 +376,27 @@ def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash):
         raised.next = concat(caught, completed, configured)
 
     unused(host.irq_enable(32, 3), "there are three interrupts")
-    return (host_side, interrupt_bits, screening, queue, sequence, header_reader, header_check, feed, memory, core_faults, errors,
-            traffic, guard, resets, counting, status, layers, stop, queue_run, start_counting, watch,
-            interrupt)  # fmt: skip
+    return (
+        host_side,
+        interrupt_bits,
+        screening,
+        queue,
+        sequence,
+        header_reader,
+        header_check,
+        feed,
+        memory,
+        core_faults,
+        errors,
+        traffic,
+        guard,
+        resets,
+        counting,
+        status,
+        layers,
+        stop,
+        queue_run,
+        start_counting,
+        watch,
+        interrupt,
+    )

@@ -1,7 +1,7 @@
 """The one handshake between blocks.
 
-Four rules: a beat passes when valid and ready are both 1 at a clock edge; valid and what goes with it hold until then;
-valid never waits for ready; ready may depend on valid. Data is undefined while valid is 0.
+Four rules: a beat passes when valid and ready are both 1 at a clock edge; valid and what goes with it hold
+until then; valid never waits for ready; ready may depend on valid. Data is undefined while valid is 0.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Transfer:
 
 @dataclass(frozen=True)
 class Beats:
-    """Stream of memory words: `keep` marks the bytes that were asked for, `last` the last word of a transfer."""
+    """Stream of memory words: `keep` marks the bytes asked for, `last` the last word of a transfer."""
 
     data: object
     keep: object

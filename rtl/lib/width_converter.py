@@ -8,7 +8,8 @@ from rtl.lib.stream import bit, word
 
 @block
 def widen(clk, rst, sink, source):
-    """Collects sink words in one source word. Latency: one cycle after the last; throughput: one sink word a cycle.
+    """Collects sink words in one source word. Latency: one cycle after the last; throughput: one sink word a
+    cycle.
 
     Ranges: the source is 2, 4, 8 ... times as wide as the sink.
     """
@@ -84,7 +85,7 @@ def narrow(clk, rst, sink, source):
 
 @block
 def convert_width(clk, rst, sink, source):
-    """Sink words to source words: `widen`, `narrow`, or a register stage between equals. Latency: one cycle."""
+    """Sink words to source words: `widen`, `narrow`, or a register between equals. Latency: one cycle."""
     if len(sink.data) < len(source.data):
         converter = widen(clk, rst, sink, source)
     elif len(sink.data) > len(source.data):

@@ -27,5 +27,19 @@ class WritePort:
 
 def write_port(memory_bytes):
     """A WritePort of `memory_bytes` bytes a beat."""
-    return WritePort(bit(), bit(), word(2), word(32), word(8), word(12),
-                     bit(), bit(), word(8 * memory_bytes), word(memory_bytes), bit(), bit(), bit(), word(2))  # fmt: skip
+    return WritePort(
+        bit(),
+        bit(),
+        word(2),
+        word(32),
+        word(8),
+        word(12),
+        bit(),
+        bit(),
+        word(8 * memory_bytes),
+        word(memory_bytes),
+        bit(),
+        bit(),
+        bit(),
+        word(2),
+    )

@@ -21,7 +21,12 @@ class Source(Agent):
         self.offered, self.taken = None, 0
 
     def drive(self, cycle):
-        if self.offered is None and cycle >= RESET_CYCLES and self.items and self.random.random() >= self.pause:
+        if (
+            self.offered is None
+            and cycle >= RESET_CYCLES
+            and self.items
+            and self.random.random() >= self.pause
+        ):
             self.offered = self.items.popleft()
             for field, value in zip(self.fields, self.offered, strict=True):
                 field.next = value
@@ -60,10 +65,14 @@ class Wires(Agent):
 
 
 class ReadMemory(Agent):
-    """Answers reads: random latency and stalls, other IDs' bursts in any order, errors at given burst numbers."""
+    """Answers reads: random latency and stalls, other IDs' bursts in any order, errors at given burst
+    numbers.
+    """
 
     def __init__(self, ports, prefix, memory_bytes, seed=3, stall=0.3, errors=(), latency=12, memory=None):
-        self.p = {name.removeprefix(prefix): signal for name, signal in ports.items() if name.startswith(prefix)}
+        self.p = {
+            name.removeprefix(prefix): signal for name, signal in ports.items() if name.startswith(prefix)
+        }
         self.bytes, self.random, self.stall, self.latency = memory_bytes, random.Random(seed), stall, latency
         self.errors, self.queues, self.current, self.beat = set(errors), {}, None, None
         self.bursts, self.most_in_flight, self.memory = [], 0, {} if memory is None else memory
@@ -110,14 +119,18 @@ class ReadMemory(Agent):
         number = len(self.bursts)
         self.bursts.append((address, beats, int(self.p["aruser"]), identifier))
         due = cycle + self.random.randint(1, self.latency)
-        self.queues.setdefault(identifier, deque()).append((due, identifier, address, beats, number in self.errors))
+        self.queues.setdefault(identifier, deque()).append(
+            (due, identifier, address, beats, number in self.errors)
+        )
 
 
 class WriteMemory(Agent):
     """Takes writes with stalls, checks WLAST and 4 KB, answers in order; errors at given burst numbers."""
 
     def __init__(self, ports, prefix, memory_bytes, seed=4, stall=0.3, errors=(), latency=12, memory=None):
-        self.p = {name.removeprefix(prefix): signal for name, signal in ports.items() if name.startswith(prefix)}
+        self.p = {
+            name.removeprefix(prefix): signal for name, signal in ports.items() if name.startswith(prefix)
+        }
         self.bytes, self.random, self.stall, self.latency = memory_bytes, random.Random(seed), stall, latency
         self.errors, self.owed, self.answers, self.answer = set(errors), deque(), deque(), False
         self.bursts, self.memory, self.beats, self.most_in_flight = [], {} if memory is None else memory, 0, 0
@@ -128,7 +141,12 @@ class WriteMemory(Agent):
             # Data is taken only for a known address.
             room = name == "awready" or bool(self.owed)
             self.p[name].next = room and self.random.random() >= self.stall
-        if not self.answer and self.answers and self.answers[0][0] <= cycle and self.random.random() >= self.stall:
+        if (
+            not self.answer
+            and self.answers
+            and self.answers[0][0] <= cycle
+            and self.random.random() >= self.stall
+        ):
             self.answer = True
             self.p["bresp"].next = 2 if self.answers.popleft()[1] else 0
         self.p["bvalid"].next = self.answer

@@ -1,7 +1,7 @@
 """The smallest core: copies bytes from the input to the output, to test the shell around it.
 
-Instruction: bits 3..0 opcode (1 copy, 15 end), 27..16 layer, 55..32 length, 95..64 input offset, 127..96 output offset;
-both addresses are equal modulo the memory port.
+Instruction: bits 3..0 opcode (1 copy, 15 end), 27..16 layer, 55..32 length, 95..64 input offset, 127..96
+output offset; both addresses are equal modulo the memory port.
 """
 
 from myhdl import Signal, always, always_comb, always_seq, block, enum, modbv
@@ -22,7 +22,9 @@ State = enum("READY", "MOVE", "WAIT")
 
 @block
 def copy_core(clk, core):
-    """Runs one instruction at a time on the signals of a CorePort. Throughput: one word a cycle while it copies."""
+    """Runs one instruction at a time on the signals of a CorePort. Throughput: one word a cycle while it
+    copies.
+    """
     now = Signal(State.READY)
     opcode = word(4)
     taken, moving = bit(), bit()

@@ -1,4 +1,6 @@
-"""Blocks of rtl/lib at sizes that tests convert and simulate; each function makes one instance with fresh ports."""
+"""Blocks of rtl/lib at sizes that tests convert and simulate; each function makes one instance with fresh
+ports.
+"""
 
 from dataclasses import dataclass
 
@@ -93,13 +95,35 @@ def write_dma_8():
 
 
 def two_readers_8():
-    return two_readers(bit(), reset(), bit(), transfer(), transfer(), beats(MEMORY_BYTES), beats(MEMORY_BYTES),
-                       joined_port(MEMORY_BYTES), bit(), bit())  # fmt: skip
+    return two_readers(
+        bit(),
+        reset(),
+        bit(),
+        transfer(),
+        transfer(),
+        beats(MEMORY_BYTES),
+        beats(MEMORY_BYTES),
+        joined_port(MEMORY_BYTES),
+        bit(),
+        bit(),
+    )
 
 
 def _fetch(memory_bytes):
-    return instruction_fetch(bit(), reset(), bit(), bit(), word(32), word(24), stream(256), word(24), bit(),
-                             read_port(memory_bytes), bit(), bit())  # fmt: skip
+    return instruction_fetch(
+        bit(),
+        reset(),
+        bit(),
+        bit(),
+        word(32),
+        word(24),
+        stream(256),
+        word(24),
+        bit(),
+        read_port(memory_bytes),
+        bit(),
+        bit(),
+    )
 
 
 def fetch_8():

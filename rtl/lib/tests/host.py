@@ -22,8 +22,16 @@ LAST = END.to_bytes(32, "little")
 
 def program(instructions=(*COPIES, LAST), **changes):
     """Device image: header, a gap, instructions."""
-    fields = {"magic": HEADER_MAGIC, "hash": CONFIG_HASH, "count": len(instructions), "input": IMAGE_BYTES,
-              "output": IMAGE_BYTES, "offset": 64, "version": HEADER_VERSION, "padding": 0} | changes  # fmt: skip
+    fields = {
+        "magic": HEADER_MAGIC,
+        "hash": CONFIG_HASH,
+        "count": len(instructions),
+        "input": IMAGE_BYTES,
+        "output": IMAGE_BYTES,
+        "offset": 64,
+        "version": HEADER_VERSION,
+        "padding": 0,
+    } | changes
     return struct.pack("<8I", *fields.values()) + bytes(32) + b"".join(instructions)
 
 
@@ -33,8 +41,9 @@ def in_memory(data, base=PROGRAM):
 
 
 class Host(Agent):
-    """Runs a script: a generator that yields ("write", name, value), ("read", name) or ("wait", condition) and is sent
-    the response of a write, (value, response) of a read, or the cycle. A name may be a byte address."""
+    """Runs a script: a generator that yields ("write", name, value), ("read", name) or ("wait", condition)
+    and is sent the response of a write, (value, response) of a read, or the cycle. A name may be a byte
+    address."""
 
     def __init__(self, ports, script, pause=0.3, seed=5):
         self.p, self.irq = {name: ports[name] for name in ports if name.startswith("ctrl_")}, ports["irq"]
@@ -99,7 +108,12 @@ def read(name):
 
 def set_up(length=4096, watchdog=0):
     """Registers for a configuration."""
-    for name, value in (("PROG_ADDR", PROGRAM), ("PROG_LEN", length), ("IRQ_ENABLE", 7), ("WATCHDOG", watchdog)):
+    for name, value in (
+        ("PROG_ADDR", PROGRAM),
+        ("PROG_LEN", length),
+        ("IRQ_ENABLE", 7),
+        ("WATCHDOG", watchdog),
+    ):
         yield from write(name, value)
 
 

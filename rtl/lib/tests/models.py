@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -39,13 +40,16 @@ def prepared(name: str, bench: str) -> Model:
         conversion = convert_in_subprocess(f"rtl.lib.tests.designs:{name}", Path(scratch))
         texts = {file.name: file.read_text() for file in conversion.files}
     texts["bench.v"] = bench.format(**_connections(conversion))
-    key = hashlib.sha256(repr((texts, "1")).encode()).hexdigest()[:16]
+    bare = {file: re.sub(r"^`line.*$", "", text, flags=re.MULTILINE) for file, text in texts.items()}
+    key = hashlib.sha256(repr(bare).encode()).hexdigest()[:16]
     folder = ROOT / "build" / "cache" / "lib" / f"{name}-{key}"
     if not folder.exists():
         _build(folder, texts, conversion.top)
     levels = [("icarus", ("vvp", "-n", str(folder / "icarus")))]
     if has_verilator():
-        levels.append(("verilator", (str(folder / "simulate"), "+verilator+rand+reset+2", "+verilator+seed+7")))
+        levels.append(
+            ("verilator", (str(folder / "simulate"), "+verilator+rand+reset+2", "+verilator+seed+7"))
+        )
     return Model(conversion.ports, tuple(levels))
 
 
@@ -57,7 +61,12 @@ def _connections(conversion) -> dict[str, object]:
             position = widths[port.direction]
             pieces.append(f".{port.name}({vectors[port.direction]}[{position} +: {port.width}])")
             widths[port.direction] += port.width
-    return dict(inputs=widths["input"], outputs=widths["output"], top=conversion.top, connections=", ".join(pieces))
+    return {
+        "inputs": widths["input"],
+        "outputs": widths["output"],
+        "top": conversion.top,
+        "connections": ", ".join(pieces),
+    }
 
 
 def _build(folder: Path, texts: dict[str, str], top: str) -> None:
@@ -76,9 +85,29 @@ def _build(folder: Path, texts: dict[str, str], top: str) -> None:
 def _verilate(scratch: Path, files: list[str]) -> None:
     program = _verilator_program()
     environment = {**os.environ, **_environment(program), "MAKEFLAGS": _FLAGS}
-    _call([program, "--binary", "--timing", "-Wno-fatal", "-Wno-lint", "--x-initial", "unique", "-CFLAGS",
-           "-fcoroutines -std=gnu++20 -O0", "-MAKEFLAGS", "OPT_FAST= OPT_GLOBAL=-O0", "--top-module", "bench",
-           "--Mdir", str(scratch / "verilated"), "-o", "simulate", *files], environment)  # fmt: skip
+    _call(
+        [
+            program,
+            "--binary",
+            "--timing",
+            "-Wno-fatal",
+            "-Wno-lint",
+            "--x-initial",
+            "unique",
+            "-CFLAGS",
+            "-fcoroutines -std=gnu++20 -O0",
+            "-MAKEFLAGS",
+            "OPT_FAST= OPT_GLOBAL=-O0",
+            "--top-module",
+            "bench",
+            "--Mdir",
+            str(scratch / "verilated"),
+            "-o",
+            "simulate",
+            *files,
+        ],
+        environment,
+    )
     shutil.move(scratch / "verilated" / "simulate", scratch / "simulate")
     shutil.rmtree(scratch / "verilated")
 

@@ -1,12 +1,13 @@
 """One set of vectors at three levels: recorded in MyHDL's simulator, replayed under Icarus and Verilator.
 
-A test gives agents, which drive a design's inputs and look at its outputs cycle by cycle in MyHDL. What went in and came
-out is then replayed to the converted Verilog, whose outputs must be the same in every cycle. A payload counts only
-while its valid is 1; everything else must never be unknown after reset.
+A test gives agents, which drive a design's inputs and look at its outputs cycle by cycle in MyHDL. What went
+in and came out is then replayed to the converted Verilog, whose outputs must be the same in every cycle. A
+payload counts only while its valid is 1; everything else must never be unknown after reset.
 """
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from myhdl import Simulation, delay, instance, intbv
@@ -15,6 +16,7 @@ from rtl.convert.ports import bind, port_signals
 from rtl.lib.tests import designs, models
 
 RESET_CYCLES = 3
+TAIL = 40
 _CHANNEL = re.compile(r"(.*?)(ar|aw|r|w|b)(valid|ready|addr|id|len|size|burst|user|data|resp|last|strb)$")
 BENCH = """`timescale 1ns/1ps
 module bench;
@@ -38,7 +40,11 @@ endmodule
 
 
 class Agent:
-    """Something beside the design: `drive` sets inputs before a clock edge, `sample` sees what the edge will see."""
+    """Something beside the design: `drive` sets inputs before a clock edge, `sample` sees what the edge will
+    see.
+    """
+
+    finished = False  # once True for any agent, the simulation ends TAIL cycles later
 
     def drive(self, cycle):
         """Set inputs; outputs still show what they were before."""
@@ -86,7 +92,12 @@ def record(block, agents, cycles, resets=()):
 
     @instance
     def clocking():
+        end = cycles
         for cycle in range(cycles):
+            if cycle == end:
+                break
+            if end == cycles and any(agent.finished for agent in agents):
+                end = min(cycles, cycle + TAIL)
             if "rst" in ports:
                 ports["rst"].next = cycle < RESET_CYCLES or cycle in resets
             for agent in agents:
@@ -114,10 +125,12 @@ def check_streams(rows, outputs):
         if ready not in names:
             continue
         payload = [port for port in outputs if guard(port, names) == valid]
-        for cycle, (now, then) in enumerate(zip(rows, rows[1:], strict=False)):
+        for cycle, (now, then) in enumerate(pairwise(rows)):
             if now[valid] and not now[ready] and not now.get("rst") and not now.get("halt"):
                 assert then[valid], f"cycle {cycle}: {valid} fell before ready"
-                assert all(now[port] == then[port] for port in payload), f"cycle {cycle}: payload of {valid} changed"
+                assert all(now[port] == then[port] for port in payload), (
+                    f"cycle {cycle}: {valid}'s payload changed"
+                )
 
 
 def replay(name, recording, folder, settle=RESET_CYCLES + 1):
@@ -154,7 +167,7 @@ def _compare(level, cycle, line, outputs, row):
 
 
 def check(name, agents_of, cycles, folder: Path, resets=(), settle=RESET_CYCLES + 1):
-    """Record the design `name` with agents_of(ports) for so many cycles, and replay it at the other levels."""
+    """Record the design `name` with agents_of(ports) for so many cycles; replay it at the other levels."""
     block = getattr(designs, name)()
     recording = record(block, agents_of(ports_of(block)), cycles, resets)
     replay(name, recording, folder, settle)

@@ -1,6 +1,7 @@
 """Small blocks: recorded in MyHDL, replayed under Icarus and Verilator."""
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -74,7 +75,9 @@ def test_widen_puts_the_first_word_lowest(tmp_path):
         return [Source(ports, "sink", items), agents["sink"]]
 
     check("widen_4", make, 500, tmp_path)
-    expected = [int.from_bytes(bytes(item[0] for item in items[n : n + 4]), "little") for n in range(0, 200, 4)]
+    expected = [
+        int.from_bytes(bytes(item[0] for item in items[n : n + 4]), "little") for n in range(0, 200, 4)
+    ]
     assert agents["sink"].items == [(value,) for value in expected]
 
 
@@ -93,15 +96,21 @@ def test_narrow_gives_the_lowest_part_first(tmp_path):
 
 def test_ram_reads_what_was_written_and_old_at_the_same_time(tmp_path):
     rng = random.Random(8)
-    rows = [dict(write_enable=1, write_address=n, write_data=n * 100, read_address=0) for n in range(16)]
+    rows = [
+        {"write_enable": 1, "write_address": n, "write_data": n * 100, "read_address": 0} for n in range(16)
+    ]
     rows += [
-        dict(write_enable=rng.getrandbits(1), write_address=rng.randrange(16), write_data=rng.getrandbits(12),
-             read_address=rng.randrange(16))
+        {
+            "write_enable": rng.getrandbits(1),
+            "write_address": rng.randrange(16),
+            "write_data": rng.getrandbits(12),
+            "read_address": rng.randrange(16),
+        }
         for _ in range(300)
-    ]  # fmt: skip
+    ]
     memory = {}
     recording = check("ram_16", lambda ports: [Wires(ports, rows)], 316, tmp_path, settle=17)
-    for now, then in zip(recording.rows, recording.rows[1:], strict=False):
+    for now, then in pairwise(recording.rows):
         if now["read_address"] in memory:
             assert then["read_data"] == memory[now["read_address"]]
         if now["write_enable"]:
@@ -110,7 +119,7 @@ def test_ram_reads_what_was_written_and_old_at_the_same_time(tmp_path):
 
 def test_delay_shifts_signed_data(tmp_path):
     rng = random.Random(9)
-    rows = [dict(d=rng.randint(-64, 63)) for _ in range(100)]
+    rows = [{"d": rng.randint(-64, 63)} for _ in range(100)]
     recording = check("delay_5", lambda ports: [Wires(ports, rows)], 100, tmp_path, settle=6)
     seen = [row["q"] for row in recording.rows]
     assert seen[5:] == [row["d"] & 127 for row in rows][:-5]
@@ -119,8 +128,10 @@ def test_delay_shifts_signed_data(tmp_path):
 @pytest.mark.parametrize("cycles", [1, 6])
 def test_delay_of_control_bits_is_silent_from_reset(cycles, tmp_path):
     rng = random.Random(10)
-    rows = [dict(d=rng.getrandbits(1)) for _ in range(100)]
-    recording = check(f"delay_control_{cycles}", lambda ports: [Wires(ports, rows)], 100, tmp_path, resets=(50,))
+    rows = [{"d": rng.getrandbits(1)} for _ in range(100)]
+    recording = check(
+        f"delay_control_{cycles}", lambda ports: [Wires(ports, rows)], 100, tmp_path, resets=(50,)
+    )
     seen = [row["q"] for row in recording.rows]
     assert seen[51 : 51 + cycles] == [0] * cycles
     assert seen[51 + cycles :] == [row["d"] for row in rows][51 : 100 - cycles]
@@ -154,9 +165,13 @@ def requantiser_vectors(count):
     vectors = []
     for n in range(count):
         shift = n % 63 - 31
-        value = rng.choice([rng.randrange(-(1 << 31), 1 << 31), rng.choice(corners), rng.randrange(-3000, 3000)])
+        value = rng.choice(
+            [rng.randrange(-(1 << 31), 1 << 31), rng.choice(corners), rng.randrange(-3000, 3000)]
+        )
         value = value if shift <= 0 else value >> shift
-        multiplier = rng.choice([rng.randrange(1 << 30, 1 << 31), (1 << 31) - 1, 1 << 30, rng.getrandbits(31), 0])
+        multiplier = rng.choice(
+            [rng.randrange(1 << 30, 1 << 31), (1 << 31) - 1, 1 << 30, rng.getrandbits(31), 0]
+        )
         vectors.append((value, multiplier, shift))
     return vectors
 
@@ -164,19 +179,32 @@ def requantiser_vectors(count):
 def test_requantiser_equals_tflite(tmp_path):
     vectors = requantiser_vectors(2500)
     names = ("value", "multiplier", "shift")
-    check("requantiser_32", lambda ports: [Pipeline(ports, names, vectors, rescale, REQUANTISER_LATENCY)],
-          len(vectors) + REQUANTISER_LATENCY, tmp_path, settle=REQUANTISER_LATENCY)  # fmt: skip
+    check(
+        "requantiser_32",
+        lambda ports: [Pipeline(ports, names, vectors, rescale, REQUANTISER_LATENCY)],
+        len(vectors) + REQUANTISER_LATENCY,
+        tmp_path,
+        settle=REQUANTISER_LATENCY,
+    )
 
 
 def test_scaled_operand_equals_tflite(tmp_path):
     rng = random.Random(12)
     vectors = [
-        (rng.choice([-256, 255, 0, rng.randint(-256, 255)]),
-         rng.choice([(1 << 31) - 1, 0, 1 << 30, rng.getrandbits(31)]), rng.randrange(32))
+        (
+            rng.choice([-256, 255, 0, rng.randint(-256, 255)]),
+            rng.choice([(1 << 31) - 1, 0, 1 << 30, rng.getrandbits(31)]),
+            rng.randrange(32),
+        )
         for _ in range(1500)
-    ]  # fmt: skip
+    ]
     names = ("operand", "multiplier", "exponent")
-    check("scaled_operand_32",
-          lambda ports: [Pipeline(ports, names, vectors, lambda x, m, e: rescale(x << 20, m, -e),
-                                  SCALED_OPERAND_LATENCY)],
-          len(vectors) + SCALED_OPERAND_LATENCY, tmp_path, settle=SCALED_OPERAND_LATENCY)  # fmt: skip
+    check(
+        "scaled_operand_32",
+        lambda ports: [
+            Pipeline(ports, names, vectors, lambda x, m, e: rescale(x << 20, m, -e), SCALED_OPERAND_LATENCY)
+        ],
+        len(vectors) + SCALED_OPERAND_LATENCY,
+        tmp_path,
+        settle=SCALED_OPERAND_LATENCY,
+    )

@@ -16,7 +16,9 @@ def commands(count, seed, longest=300):
     """Random transfers: any alignment, some across 4 KB, some of one byte."""
     rng = random.Random(seed)
     edges = [(4096 * 3 - 5, 300, 7), (1, 1, 1), (4096 - 1, 2, 2), (128, 128, 3), (8, 8, 4)]
-    return edges + [(rng.randrange(1 << 16), rng.randint(1, longest), rng.randrange(4096)) for _ in range(count)]
+    return edges + [
+        (rng.randrange(1 << 16), rng.randint(1, longest), rng.randrange(4096)) for _ in range(count)
+    ]
 
 
 def bytes_of(items):
@@ -40,7 +42,9 @@ class Errors(Agent):
         self.count += int(self.signal)
 
 
-@pytest.mark.parametrize(("stall", "pause", "latency"), [(0, 0, 3), (0.3, 0.3, 12), (0, 0.7, 30), (0.6, 0, 30)])
+@pytest.mark.parametrize(
+    ("stall", "pause", "latency"), [(0, 0, 3), (0.3, 0.3, 12), (0, 0.7, 30), (0.6, 0, 30)]
+)
 def test_reads_bring_the_bytes_asked_for(stall, pause, latency, tmp_path):
     wanted, seen = commands(12, 21), {}
 
@@ -48,7 +52,11 @@ def test_reads_bring_the_bytes_asked_for(stall, pause, latency, tmp_path):
         seen["data"] = Sink(ports, "data", BEATS, pause=pause)
         seen["memory"] = ReadMemory(ports, "port_", MEMORY_BYTES, stall=stall, latency=latency)
         seen["errors"] = Errors(ports)
-        return [Wires(ports, [{"halt": 0}]), Source(ports, "command", wanted, COMMAND, pause=0.2), *seen.values()]
+        return [
+            Wires(ports, [{"halt": 0}]),
+            Source(ports, "command", wanted, COMMAND, pause=0.2),
+            *seen.values(),
+        ]
 
     check("read_dma_8", make, 2200, tmp_path)
     expected = [[memory_byte(address + n) for n in range(length)] for address, length, _ in wanted]
@@ -66,7 +74,12 @@ def test_reads_stream_a_word_a_cycle(tmp_path):
     def make(ports):
         seen["data"] = Sink(ports, "data", BEATS, pause=0)
         memory = ReadMemory(ports, "port_", MEMORY_BYTES, stall=0, latency=1)
-        return [Wires(ports, [{"halt": 0}]), Source(ports, "command", [(0, 8 * 400, 1)], COMMAND, 0), memory, seen["data"]]
+        return [
+            Wires(ports, [{"halt": 0}]),
+            Source(ports, "command", [(0, 8 * 400, 1)], COMMAND, 0),
+            memory,
+            seen["data"],
+        ]
 
     check("read_dma_8", make, 430, tmp_path)
     assert len(seen["data"].items) == 400
@@ -98,7 +111,11 @@ def test_a_halted_reader_leaves_the_bus_clean(cycle, tmp_path):
     recording = check("read_dma_8", make, 450, tmp_path)
     assert not seen["memory"].current and not any(seen["memory"].queues.values())
     assert recording.rows[-1]["idle"] == 1
-    issued = [n for n, row in enumerate(recording.rows) if row["port_arvalid"] and not recording.rows[n - 1]["port_arvalid"]]
+    issued = [
+        n
+        for n, row in enumerate(recording.rows)
+        if row["port_arvalid"] and not recording.rows[n - 1]["port_arvalid"]
+    ]
     assert all(n <= cycle for n in issued)
 
 
@@ -119,7 +136,10 @@ def test_writes_change_the_bytes_named_and_no_other(stall, pause, latency, tmp_p
     def make(ports):
         seen["memory"] = WriteMemory(ports, "port_", MEMORY_BYTES, stall=stall, latency=latency)
         seen["done"], seen["errors"] = Errors(ports, "done"), Errors(ports)
-        sources = [Source(ports, "command", wanted, COMMAND, 0.2), Source(ports, "data", words, pause=pause, seed=9)]
+        sources = [
+            Source(ports, "command", wanted, COMMAND, 0.2),
+            Source(ports, "data", words, pause=pause, seed=9),
+        ]
         return [Wires(ports, [{"halt": 0}]), *sources, *seen.values()]
 
     recording = check("write_dma_8", make, 2200, tmp_path)
@@ -162,7 +182,13 @@ def test_a_write_error_is_told(tmp_path):
         seen["errors"], seen["done"] = Errors(ports), Errors(ports, "done")
         memory = WriteMemory(ports, "port_", MEMORY_BYTES, errors={2})
         command = Source(ports, "command", [(0, 8 * 40, 1)], COMMAND)
-        return [Wires(ports, [{"halt": 0}]), command, Source(ports, "data", [(n,) for n in range(40)]), memory, *seen.values()]
+        return [
+            Wires(ports, [{"halt": 0}]),
+            command,
+            Source(ports, "data", [(n,) for n in range(40)]),
+            memory,
+            *seen.values(),
+        ]
 
     check("write_dma_8", make, 300, tmp_path)
     assert seen["errors"].count == 1 and seen["done"].count == 1
@@ -218,6 +244,8 @@ def test_fetch_gives_each_program_in_order_and_nothing_else(memory_bytes, tmp_pa
         for n in range(count)
     ]
     assert [item[0] for item in seen["sink"].items] == expected
-    numbers = [row["index"] for row in recording.rows[4:] if row["instruction_valid"] and row["instruction_ready"]]
+    numbers = [
+        row["index"] for row in recording.rows[4:] if row["instruction_valid"] and row["instruction_ready"]
+    ]
     assert numbers == [n for _, count in programs for n in range(count)]
     assert recording.rows[-1]["ended"] == 1

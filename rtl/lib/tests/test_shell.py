@@ -25,7 +25,7 @@ from rtl.lib.tests.host import (
 )
 from rtl.lib.tests.replay import Agent, check
 
-COPIED = [*range(0, 160), *range(203, 243)]
+COPIED = [*range(160), *range(203, 243)]
 
 
 class Bench:
@@ -52,7 +52,9 @@ class Bench:
         for image in range(images):
             for n in COPIED:
                 address = image * IMAGE_BYTES + n
-                assert self.writes.memory[base + address] == memory_byte(source + address), hex(base + address)
+                assert self.writes.memory[base + address] == memory_byte(source + address), hex(
+                    base + address
+                )
 
 
 def recover(ports):
@@ -114,10 +116,15 @@ def test_queued_runs_follow_each_other(tmp_path):
 
 
 BAD_HEADERS = {
-    "magic": {"magic": 1}, "hash": {"hash": CONFIG_HASH + 1}, "version": {"version": 2}, "padding": {"padding": 1},
-    "misaligned": {"offset": 68}, "no instructions": {"count": 0}, "too many": {"count": 1 << 24},
+    "magic": {"magic": 1},
+    "hash": {"hash": CONFIG_HASH + 1},
+    "version": {"version": 2},
+    "padding": {"padding": 1},
+    "misaligned": {"offset": 68},
+    "no instructions": {"count": 0},
+    "too many": {"count": 1 << 24},
     "beyond its end": {"count": 128},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("changes", BAD_HEADERS.values(), ids=BAD_HEADERS)
@@ -135,8 +142,9 @@ def test_a_program_that_does_not_fit_is_refused(changes, tmp_path):
 
 
 BAD_PROGRAMS = {
-    "illegal": ([*COPIES[:2], bytes(32), LAST], 2), "end too early": ([LAST, LAST], 0),
-}  # fmt: skip
+    "illegal": ([*COPIES[:2], bytes(32), LAST], 2),
+    "end too early": ([LAST, LAST], 0),
+}
 
 
 @pytest.mark.parametrize(("instructions", "index"), BAD_PROGRAMS.values(), ids=BAD_PROGRAMS)
@@ -158,7 +166,8 @@ def test_a_bad_instruction_is_named(instructions, index, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("reads", "writes", "code"), [({2}, (), Error.BUS_READ), ((), {1}, Error.BUS_WRITE), ({0}, (), Error.BUS_READ)]
+    ("reads", "writes", "code"),
+    [({2}, (), Error.BUS_READ), ((), {1}, Error.BUS_WRITE), ({0}, (), Error.BUS_READ)],
 )
 def test_bus_errors_are_told_and_left_behind(reads, writes, code, tmp_path):
     def script(ports, bench):
@@ -188,7 +197,11 @@ def test_watchdog_ends_a_program_without_end(tmp_path):
     bench.check_copied()
 
 
-BAD_REQUESTS = {"run before configure": (2, 1, False), "no images": (2, 0, True), "both at once": (3, 1, True)}
+BAD_REQUESTS = {
+    "run before configure": (2, 1, False),
+    "no images": (2, 0, True),
+    "both at once": (3, 1, True),
+}
 
 
 @pytest.mark.parametrize(("bits", "count", "configured"), BAD_REQUESTS.values(), ids=BAD_REQUESTS)
@@ -255,7 +268,9 @@ def test_soft_reset_works_at_any_time(delay, tmp_path):
 def test_registers_read_what_their_definition_says(tmp_path):
     def script(ports, bench):
         for register in REGISTERS:
-            expected = {"ID": IDENTIFIER, "VERSION": 1, "CONFIG_HASH": CONFIG_HASH}.get(register.name, register.reset)
+            expected = {"ID": IDENTIFIER, "VERSION": 1, "CONFIG_HASH": CONFIG_HASH}.get(
+                register.name, register.reset
+            )
             if not register.name.endswith("_HI"):
                 assert (yield from read(register.name)) == expected, register.name
         for register in REGISTERS:
