@@ -31,13 +31,26 @@ class Config:
     clock_mhz: int = 108
 
     def __post_init__(self) -> None:
-        for field, value in (("rows", self.rows), ("columns", self.columns), ("memory_bytes", self.memory_bytes),
-                             ("scratchpad_bytes", self.scratchpad_bytes), ("accumulators", self.accumulators),
-                             ("parameter_sets", self.parameter_sets), ("weight_beats", self.weight_beats)):
+        for field, value in (
+            ("rows", self.rows),
+            ("columns", self.columns),
+            ("memory_bytes", self.memory_bytes),
+            ("scratchpad_bytes", self.scratchpad_bytes),
+            ("accumulators", self.accumulators),
+            ("parameter_sets", self.parameter_sets),
+            ("weight_beats", self.weight_beats),
+        ):
             if value < 2 or value & (value - 1):
                 raise ConfigError(f"{self.name}: {field} is {value}, must be a power of two of at least 2")
         if self.memory_bytes < max(8, self.rows, self.columns):
-            raise ConfigError(f"{self.name}: memory_bytes is {self.memory_bytes}, must be >= 8, rows and columns")
+            raise ConfigError(
+                f"{self.name}: memory_bytes is {self.memory_bytes}, must be >= 8, rows and columns"
+            )
+        if self.memory_bytes > min(self.tile_bytes, 4 * self.columns):
+            raise ConfigError(
+                f"{self.name}: memory_bytes is {self.memory_bytes}, must be at most a weight tile"
+                f" ({self.tile_bytes} bytes) and one parameter of every column ({4 * self.columns} bytes)"
+            )
         if self.memory_bytes > 64:
             raise ConfigError(f"{self.name}: memory_bytes is {self.memory_bytes}, must be at most 64")
 

@@ -20,7 +20,7 @@ QUEUE = 4  # instructions that may wait for a unit
 def share_scratchpad(post_valid, post_address, post_lanes, post_data, loading,
                      write_valid, write_address, write_data, write_strobes):
     """Results of POST are written when they come; a load waits for them."""
-    width, columns = len(write_data), len(post_data) // 8
+    columns = len(post_data) // 8
     strobes = word(columns)
 
     @always_comb
@@ -119,7 +119,7 @@ def core(clk, port, tap, cfg):
     post_reads, post_read_address, store_address = bit(), word(24), word(24)
     drain_index, drained = word((cfg.accumulators - 1).bit_length()), word(32 * cfg.columns)
     tap_valid, tapped, tapped_bytes = bit(), trail(), word(8 * cfg.columns)
-    result_valid, written, result_bytes, layer_end, ended = bit(), trail(), word(8 * cfg.columns), bit(), bit()
+    result_valid, written, result_bytes, layer_end = bit(), trail(), word(8 * cfg.columns), bit()
 
     dispatcher = dispatch(clk, rst, port.instruction, port.instruction_index, port.halt, all_idle, *sinks,
                           port.image_done, port.error_valid, port.error_code, port.error_index, cfg)
@@ -131,9 +131,9 @@ def core(clk, port, tap, cfg):
     weight_fifo = fifo(clk, rst, weight_sink, weight_source, cfg.weight_beats)
     memory = scratchpad(clk, rst, write_valid, write_address, write_data, write_strobes,
                         address_a, data_a, address_b, data_b, cfg.scratchpad_bytes)
-    array_unit = matmul(clk, rst, heads[1], array_tokens, port.halt, waits_post, waits_store, others_busy, weight_source, address_a, data_a,
-                        drain_index, drained, port.activity, port.macs, port.macs_skipped, array_idle,
-                        cfg.rows, cfg.columns, cfg.accumulators)
+    array_unit = matmul(clk, rst, heads[1], array_tokens, port.halt, waits_post, waits_store, others_busy,
+                        weight_source, address_a, data_a, drain_index, drained, port.activity, port.macs,
+                        port.macs_skipped, array_idle, cfg.rows, cfg.columns, cfg.accumulators)
     post_unit = post(clk, rst, heads[2], post_tokens, port.halt,
                      parameter_lanes(enables, parameter_index, parameter_data, cfg.columns), drain_index, drained,
                      post_reads, post_read_address, data_b, tap_valid, tapped, tapped_bytes, result_valid, written,

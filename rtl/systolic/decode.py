@@ -3,7 +3,7 @@
 from rtl.systolic.isa import Opcode, offset
 
 
-class fields:  # noqa: N801 - reads as a function: fields(word, opcode)["rows"]
+class fields:
     """Slices of `word`, made when they are asked for; signed fields are slices too: use `.signed()`."""
 
     def __init__(self, word, opcode):

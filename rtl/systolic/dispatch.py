@@ -92,7 +92,7 @@ def check(instruction, illegal, wrong, cfg):
     def choose():
         illegal.next = False
         wrong.next = False
-        if opcode == LOAD_MAP or opcode == STORE:
+        if opcode == LOAD_MAP or opcode == STORE:  # noqa: SIM109 - `in` does not convert
             wrong.next = wrong_map
         elif opcode == LOAD_WEIGHTS:
             wrong.next = wrong_length
@@ -138,9 +138,9 @@ def route(instruction, number, good, load, array, post, store, delivered):
 
     @always_comb
     def choose():
-        to_load.next = good and (opcode == LOAD_MAP or opcode == LOAD_WEIGHTS or opcode == LOAD_PARAMETERS)
+        to_load.next = good and (opcode == LOAD_MAP or opcode == LOAD_WEIGHTS or opcode == LOAD_PARAMETERS)  # noqa: SIM109
         to_array.next = good and opcode == MATMUL
-        to_post.next = good and (opcode == POST or opcode == POST_SETUP)
+        to_post.next = good and (opcode == POST or opcode == POST_SETUP)  # noqa: SIM109
         to_store.next = good and opcode == STORE
 
     @always_comb

@@ -86,8 +86,8 @@ _SCRATCHPAD = (Field("address", 24, "byte address in the scratchpad; equal to `o
 _SET = (Field("parameter_set", 6, "index of the parameter set"),)
 
 _MATMUL = (
-    Field("map_address", 24, "scratchpad byte of lane 0 at the first pixel; wraps, as padding may begin before the map"),
-    Field("x_start", 17, "position of lane 0 in its map row at the first pixel, in elements; negative in padding", True),
+    Field("map_address", 24, "scratchpad byte of lane 0 at the first pixel; wraps: padding may begin before the map"),
+    Field("x_start", 17, "place of lane 0 in its map row at the first pixel, in elements; negative in padding", True),
     Field("row_elements", 16, "elements in a map row (width x channels): lanes outside 0..row_elements-1 read zero"),
     Field("x_step", 14, "elements from one output pixel to the next"),
     Field("row_step", 18, "elements from one output row to the next"),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from myhdl import ConcatSignal, Signal, always_comb, always_seq, block, concat, intbv
+from myhdl import Signal, always_comb, always_seq, block, concat, intbv
 
 from rtl.lib.fifo import small_fifo
 from rtl.lib.stream import bit, stream, word

@@ -130,8 +130,8 @@ def finish(clk, rst, where, give, in_flight, cycles):
 
 
 @block
-def matmul(clk, rst, queue, tokens, halt, waits_post, waits_store, others_busy, weight_beats, read_address, map_data, drain_index, drained,
-           activity, executed, left_out, idle, rows, columns, depth):
+def matmul(clk, rst, queue, tokens, halt, waits_post, waits_store, others_busy, weight_beats, read_address,
+           map_data, drain_index, drained, activity, executed, left_out, idle, rows, columns, depth):
     """MATMUL, one pixel a cycle; a new weight tile every max(pixels x passes, rows) cycles.
 
     map_data: the bytes from read_address on, READ_LATENCY later. drained: 32 bits a column, a cycle after drain_index.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from myhdl import ConcatSignal, always, always_comb, always_seq, block, concat
+from myhdl import ConcatSignal, always_comb, always_seq, block, concat
 
 from rtl.lib.delay import delay
 from rtl.lib.stream import bit, word
@@ -14,7 +14,6 @@ from rtl.systolic.post_lane import (
     RESULT,
     TAPPED,
     VALUE,
-    ParameterWrite,
     Steps,
     post_lane,
     setup,

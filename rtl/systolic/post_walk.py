@@ -7,7 +7,6 @@ from myhdl import Signal, always, always_comb, always_seq, block, modbv
 from rtl.lib.stream import bit, word
 from rtl.systolic.decode import fields
 from rtl.systolic.isa import Opcode, PoolKind
-from rtl.systolic.post_lane import Setup
 
 NONE = int(PoolKind.NONE)
 

@@ -30,7 +30,7 @@ def pointer_stage(clk, rst, pointer_in, pointer_out):
 
 @block
 def skew_lane(clk, write_pointer, read_pointer, lane_in, lane_out, depth):
-    """Latency: 1 + the age of `read_pointer`. A memory rather than registers: depth x width bits would move each cycle."""
+    """Latency: 1 + the age of `read_pointer`. A memory, as depth x width registers would all move each cycle."""
     memory = [Signal(intbv(0)[len(lane_in):]) for _ in range(depth)]
 
     @always(clk.posedge)
