@@ -27,6 +27,7 @@ class RequestOutcome:
     error: int = 0
     phase: str = ""
     program_bytes: int = 0
+    run_seconds: float = 0.0
     layers: list[dict[str, Any]] = field(default_factory=list)
 
     @property

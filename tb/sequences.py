@@ -3,6 +3,7 @@ and run it."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -72,8 +73,10 @@ class RequestSequence:
         await env.host.configure(self.program.image, where.program)
         before = await env.memory.traffic()
         env.scoreboard.expect(expected)
+        begin = time.perf_counter()
         await self._run_batches(where)
         verdict = await self._verdict(expected)
+        self.outcome.run_seconds = time.perf_counter() - begin
         after = await env.memory.traffic()
         self._report(verdict, after[0] - before[0], after[1] - before[1])
 

@@ -1,0 +1,112 @@
+"""Simulated cycles a second from RUN to the last verdict: the full environment against a bare C++ loop.
+
+Golden is computed and both models are built before; the runs are interleaved, the median of each counts. Both must
+take the same number of cycles and leave the same outputs.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from compiler.networks import load
+from regress.bench import bare_loop
+from regress.bench.bare_loop import BareLoop
+from regress.simulators.cache import ROOT
+from tb.launch import prepare_folder, run_network
+from tb.model import built_model
+from tb.outcome import load_outcomes
+from tb.placement import place
+from tb.prepare import Stimulus, stimulus
+from tb.settings import MemorySettings
+from tb.variants import find_config
+
+RUNS = 5
+IMAGES = 16  # one RUN
+SEED = 1
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Cycles a second of both, their ratio, simulated cycles of one run, seconds that building took (0: was there)."""
+
+    full_cycles_per_second: float
+    bare_cycles_per_second: float
+    speed_ratio: float
+    cycles: int
+    full_build_seconds: float
+    bare_build_seconds: float
+
+
+def measure(variant: str, network: str, config: str, runs: int = RUNS, images: int = IMAGES) -> Speed:
+    """Raises RuntimeError when a run fails or the two differ."""
+    folder = ROOT / "build" / "bench" / f"{variant}-{network}-{config}"
+    prepare_folder(folder)
+    begin = time.perf_counter()
+    built_model(variant, config, "verilator")
+    full_built = time.perf_counter()
+    built = bare_loop.build(variant, config, MemorySettings())
+    bare_built = time.perf_counter()
+    loop, made = bare(variant, network, config, images, folder / "bare", built)
+    pairs = []
+    for _ in range(runs):
+        done = loop.run()
+        check_outputs(made, done.outputs)
+        pairs.append((full_seconds(variant, network, config, images, folder / "full", done.counted), done))
+    full, bare_ = statistics.median(full for full, _ in pairs), statistics.median(d.seconds for _, d in pairs)
+    cycles = pairs[0][1].counted
+    return Speed(
+        cycles / full, cycles / bare_, bare_ / full, cycles, full_built - begin, bare_built - full_built
+    )
+
+
+def bare(
+    variant: str, network: str, config: str, images: int, folder: Path, built: Path
+) -> tuple[BareLoop, Stimulus]:
+    """The same program, inputs and placement as the full environment has with SEED."""
+    sizes, loaded = find_config(variant, config), load(network)
+    pixels = loaded.images(images, SEED)
+    made = stimulus(variant, sizes, loaded.graph, {loaded.graph.inputs[0]: pixels}, cached=True)
+    where = place(made.program, images, sizes.memory_bytes, SEED)
+    inputs = made.program.pack_inputs(
+        {entry.tensor: made.tensors[entry.tensor] for entry in made.program.inputs}
+    )
+    loop = bare_loop.prepare(built, folder, made.program, inputs, images, where, sizes.memory_bytes, SEED)
+    return loop, made
+
+
+def check_outputs(made: Stimulus, stored: bytes) -> None:
+    """Raises RuntimeError when the outputs in memory are not golden's."""
+    for name, values in made.program.unpack_outputs(stored).items():
+        if not np.array_equal(values, made.tensors[name]):
+            raise RuntimeError(f"the bare loop's output {name} is not golden's")
+
+
+def full_seconds(variant: str, network: str, config: str, images: int, folder: Path, cycles: int) -> float:
+    """Seconds from RUN to the last verdict of a whole run of the environment, which must pass in `cycles`."""
+    taken, seconds = full_run(variant, network, config, "verilator", images, folder)
+    if taken != cycles:
+        raise RuntimeError(f"the environment takes {taken} cycles, the bare loop {cycles}")
+    return seconds
+
+
+def full_run(
+    variant: str, network: str, config: str, simulator: str, images: int, folder: Path
+) -> tuple[int, float]:
+    """Cycles of a run of the full environment, which must pass, and its seconds from RUN to the last verdict."""
+    result = run_network(variant, network, config, simulator, images=images, seed=SEED, folder=folder)
+    if result["verdict"] != "pass":
+        raise RuntimeError(f"the run fails: {result['failures'][:1]}")
+    (request,) = load_outcomes(folder)
+    return request.cycles, request.run_seconds
+
+
+def measure_icarus(variant: str, network: str, images: int) -> dict[str, float]:
+    """Speed of the full environment on `tiny` under Icarus."""
+    folder = ROOT / "build" / "bench" / f"{variant}-{network}-icarus"
+    cycles, seconds = full_run(variant, network, "tiny", "icarus", images, folder)
+    return {"cycles": cycles, "cycles_per_second": cycles / seconds}
