@@ -105,7 +105,7 @@ def test_committed_images_are_the_first_of_the_data_set() -> None:
 
 def idx(sizes: tuple[int, ...], elements: int) -> bytes:
     header = bytes((0, 0, 8, len(sizes))) + struct.pack(f">{len(sizes)}I", *sizes)
-    return gzip.compress(header + bytes(elements))
+    return gzip.compress(header + bytes(elements), mtime=0)
 
 
 def write_test_split(folder: Path, images: bytes, labels: bytes) -> None:
@@ -131,7 +131,7 @@ def test_absent_data_set_is_named(tmp_path: Path) -> None:
         (idx((2,), 2), "rank 3"),
         (idx((3, 28, 28), 2352), "3 images and 2 labels"),
         (idx((2, 28, 28), 1568)[:-9], "gzip"),
-        (gzip.compress(bytes((0, 0, 8, 3, 0))), "IDX"),
+        (gzip.compress(bytes((0, 0, 8, 3, 0)), mtime=0), "IDX"),
         (b"not compressed", "gzip"),
     ],
 )
