@@ -18,8 +18,6 @@ from regress.bench import golden_conv, speed
 from regress.simulators import BuildError, SimulatorError, find
 from regress.simulators.cache import ROOT
 
-ICARUS_IMAGES = 1
-
 
 def figures(options: argparse.Namespace) -> dict[str, Any]:
     """Every figure by name; `speed_ratio` and its parts stand at the top."""
@@ -31,7 +29,7 @@ def figures(options: argparse.Namespace) -> dict[str, Any]:
     )
     made["golden_convolution"] = asdict(golden_conv.measure())
     if find("icarus").available()[0]:
-        made["icarus_tiny"] = speed.measure_icarus(options.variant, options.network, ICARUS_IMAGES)
+        made["icarus_tiny"] = speed.measure_icarus(options.variant, options.network)
     return made
 
 
