@@ -42,6 +42,14 @@ class Bench:
         self.control.rst.value = 0
         await self.cycles(1)
 
+    async def layer_end(self, limit: int) -> bool:
+        """Wait for the next layer end; False if none comes within `limit` cycles."""
+        try:
+            await with_timeout(self.control.event_count.value_change, limit * PERIOD_NS, "ns")
+        except SimTimeoutError:
+            return False
+        return True
+
     async def cycles(self, count: int) -> None:
         """Let simulated time pass without looking at each edge."""
         await Timer(count * PERIOD_NS, "ns")

@@ -19,6 +19,7 @@ from tb.settings import ControlTiming
 from tb.variants import find_config
 
 IMAGES = 3
+PATIENCE = 400_000  # cycles
 ACTIONS = (
     *((Action.SOFT_RESET, phase) for phase in Phase),
     *((Action.READ_ERROR, phase) for phase in Phase),
@@ -51,7 +52,7 @@ def run(
     ]  # fmt: skip
     done, outcomes = simulate(
         variant, config, simulator, requests, work, seed, timing=ControlTiming(2, 40), trace=trace,
-        coverage=coverage, contract=contract,
+        coverage=coverage, contract=contract, patience=PATIENCE,
     )  # fmt: skip
     found = json.loads((work / CONTRACT).read_text()) if (work / CONTRACT).exists() else {}
     failures = [*found.get("failures", ["the contract was not checked to its end"]), *failures_of(outcomes)]

@@ -162,9 +162,8 @@ class RequestSequence:
 
     async def _reach(self, phase: Phase) -> None:
         """Let time pass until the phase, and `delay` cycles more."""
-        events = self.env.bench.control.event_count
-        if phase is Phase.LATER:
-            await events.value_change
+        if phase is Phase.LATER and not await self.env.bench.layer_end(self.job.patience):
+            raise DeviceTimeout("no layer ended")
         await self.env.bench.cycles(1 + self.request.delay)
 
     def _check_error(self, plan: Disturbance, found: DeviceError) -> None:

@@ -27,6 +27,7 @@ BUDGET = {"tiny": 3000}
 LARGEST_BUDGET = 8000
 REDRAWS = 20
 MOST_DELAY = 150
+PATIENCE = 400_000  # cycles: many times what the longest request takes
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,16 @@ def run(
     requests = [make_request(item, work, first + number) for number, item in enumerate(items)]
     timing = ControlTiming(skew=seeds[0] % 4, stall=seeds[0] % 100)
     done, outcomes = simulate(
-        variant, config, simulator, requests, work, seeds[0], timing=timing, trace=trace, coverage=coverage
+        variant,
+        config,
+        simulator,
+        requests,
+        work,
+        seeds[0],
+        timing=timing,
+        trace=trace,
+        coverage=coverage,
+        patience=PATIENCE,
     )
     hits = [
         sample(item.shape, item.made, outcome, item.seed, sizes)
