@@ -33,16 +33,23 @@ class Model:
             yield level, [line for line in text.splitlines() if not line.startswith("-")]
 
 
+def address(name: str) -> str:
+    """Where a design is: "module:function"."""
+    return name if ":" in name else f"rtl.lib.tests.designs:{name}"
+
+
 @functools.cache
 def prepared(name: str, bench: str) -> Model:
-    """The model of designs.`name`, whose Verilog must pass lint. `bench` is the text of replay's bench."""
+    """The model of a design ("module:function", or a function of designs.py), whose Verilog must pass lint.
+
+    `bench` is the text of replay's bench."""
     with tempfile.TemporaryDirectory() as scratch:
-        conversion = convert_in_subprocess(f"rtl.lib.tests.designs:{name}", Path(scratch))
+        conversion = convert_in_subprocess(address(name), Path(scratch))
         texts = {file.name: file.read_text() for file in conversion.files}
     texts["bench.v"] = bench.format(**_connections(conversion))
     bare = {file: re.sub(r"^`line.*$", "", text, flags=re.MULTILINE) for file, text in texts.items()}
     key = hashlib.sha256(repr(bare).encode()).hexdigest()[:16]
-    folder = ROOT / "build" / "cache" / "lib" / f"{name}-{key}"
+    folder = ROOT / "build" / "cache" / "lib" / f"{name.rpartition(':')[2]}-{key}"
     if not folder.exists():
         _build(folder, texts, conversion.top)
     levels = [("icarus", ("vvp", "-n", str(folder / "icarus")))]

@@ -7,13 +7,14 @@ payload counts only while its valid is 1; everything else must never be unknown 
 
 import re
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 
 from myhdl import Simulation, delay, instance, intbv
 
 from rtl.convert.ports import bind, port_signals
-from rtl.lib.tests import designs, models
+from rtl.lib.tests import models
 
 RESET_CYCLES = 3
 TAIL = 40
@@ -168,7 +169,8 @@ def _compare(level, cycle, line, outputs, row):
 
 def check(name, agents_of, cycles, folder: Path, resets=(), settle=RESET_CYCLES + 1):
     """Record the design `name` with agents_of(ports) for so many cycles; replay it at the other levels."""
-    block = getattr(designs, name)()
+    module, _, function = models.address(name).partition(":")
+    block = getattr(import_module(module), function)()
     recording = record(block, agents_of(ports_of(block)), cycles, resets)
     replay(name, recording, folder, settle)
     return recording
