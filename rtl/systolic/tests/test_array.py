@@ -2,8 +2,10 @@
 
 import random
 
+import pytest
+
 from rtl.lib.tests.agents import Source, Wires
-from rtl.lib.tests.replay import check
+from rtl.lib.tests.replay import check, replay
 from rtl.systolic.feeder import FEEDER_LATENCY, READ_LATENCY
 from rtl.systolic.weights import LOADER_LATENCY
 
@@ -51,6 +53,15 @@ def test_skew_delays_each_lane_by_one_more(tmp_path):
         for lane in range(4):
             then = rows[n - lane - 1]["bus_in"]
             assert seen[n]["bus_out"] >> 8 * lane & 255 == then >> 8 * lane & 255
+
+
+def test_one_changed_bit_of_a_record_is_told(tmp_path):
+    rng = random.Random(2)
+    rows = [{"bus_in": rng.getrandbits(32)} for _ in range(120)]
+    recording = check(DESIGNS + "skew_4", lambda ports: [Wires(ports, rows)], 120, tmp_path, settle=12)
+    recording.rows[60]["bus_out"] ^= 1 << 17
+    with pytest.raises(AssertionError, match="cycle 60: bus_out"):
+        replay(DESIGNS + "skew_4", recording, tmp_path, settle=12)
 
 
 def test_long_delay_is_as_long_as_said(tmp_path):
