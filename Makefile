@@ -31,7 +31,7 @@ bench: setup ## measure simulation and golden speed, write build/bench.json
 	@$(BIN)/python -m regress.bench
 
 timing: setup ## print each module's logic delay against its limit
-	@$(BIN)/python -m regress.timing
+	@$(BIN)/python -m regress.timing $(or $(VARIANT),systolic) $(or $(CONFIG),small)
 
 accuracy: setup ## print float, int8 and int4 accuracy on all 10,000 test images
 	@$(BIN)/python -m compiler.accuracy

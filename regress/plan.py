@@ -115,7 +115,7 @@ def report_job(report: Report, folder: Path) -> Job:
     """The job of one report; its function finds the run's folder as option `regression`."""
     place: dict[str, Any] = {"variant": "", "config": "", "simulator": NO_SIMULATOR, "first": 0, "seeds": ()}
     name = f"{REPORT}{report.name}"
-    options = {"regression": str(folder)}
+    options = {**report.options, "regression": str(folder)}
     return Job(name, name, report.function, timeout_seconds=300.0, options=options, **place)
 
 

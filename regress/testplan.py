@@ -70,6 +70,7 @@ class Report:
     name: str
     function: str
     suites: tuple[str, ...] = SUITES
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

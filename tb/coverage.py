@@ -175,8 +175,11 @@ def write_ucis(crosses: Sequence[Cross], records: Iterable[Mapping[str, Any]], p
     vsc.write_coverage_db(str(path))
 
 
-def report(*, variant: str = "", regression: str, folder: Path, **_: Any) -> Mapping[str, Any]:
-    """Regression report over every variant that left records: fails when a bin is missing."""
+def report(
+    *, variant: str = "", regression: str, folder: Path, most_missing: int = 0, **_: Any
+) -> Mapping[str, Any]:
+    """Regression report over every variant that left records: fails when more than `most_missing` bins are missing,
+    or an exclusion is wrong; what is missing is listed in any case."""
     del variant
     variants = sorted(path.parent.name for path in Path(__file__).parent.glob("*/coverage.py"))
     records = read_records(Path(regression))
@@ -188,7 +191,7 @@ def report(*, variant: str = "", regression: str, folder: Path, **_: Any) -> Map
         write_ucis(found.crosses, records, folder / f"{name}.xml")
     failures = [failure for found in merged for failure in found.failures()]
     return {
-        "verdict": "fail" if failures else "pass",
+        "verdict": "fail" if len(failures) > most_missing else "pass",
         "checked": sum(len(cross.bins) for found in merged for cross in found.crosses),
         "failures": failures,
         "text": [line for found in merged for line in found.text().splitlines()],

@@ -51,7 +51,8 @@ class Error(IntEnum):
     BUS_READ = 4
     BUS_WRITE = 5
     WATCHDOG = 6
-    BAD_REQUEST = 7  # RUN before CONFIGURE, with the queue full or COUNT = 0; CONFIGURE unless idle; both at once
+    # RUN before CONFIGURE, with the queue full or COUNT = 0; CONFIGURE unless idle; both at once
+    BAD_REQUEST = 7
 
 
 @dataclass(frozen=True)
