@@ -5,7 +5,6 @@ in and came out is then replayed to the converted Verilog, whose outputs must be
 payload counts only while its valid is 1; everything else must never be unknown after reset.
 """
 
-import re
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import pairwise
@@ -14,11 +13,11 @@ from pathlib import Path
 from myhdl import Simulation, delay, instance, intbv
 
 from rtl.convert.ports import bind, port_signals
+from rtl.convert.recorded import guard
 from rtl.lib.tests import models
 
 RESET_CYCLES = 3
 TAIL = 40
-_CHANNEL = re.compile(r"(.*?)(ar|aw|r|w|b)(valid|ready|addr|id|len|size|burst|user|data|resp|last|strb)$")
 BENCH = """`timescale 1ns/1ps
 module bench;
 reg clk = 0;
@@ -61,17 +60,6 @@ def ports_of(block):
     """Every Signal among a block's arguments, by port name."""
     arguments = bind(block.func, block.args, block.kwargs).arguments
     return {port: signal for name, value in arguments.items() for port, signal in port_signals(name, value)}
-
-
-def guard(port, ports):
-    """The valid port that says when this one means something, or None."""
-    channel = _CHANNEL.match(port)
-    if channel and f"{channel[1]}{channel[2]}valid" in ports:
-        field = f"{channel[1]}{channel[2]}valid"
-        return None if channel[3] in ("valid", "ready") else field
-    prefix, _, field = port.rpartition("_")
-    valid = f"{prefix}_valid"
-    return valid if valid in ports and field not in ("valid", "ready") else None
 
 
 @dataclass(frozen=True)
