@@ -2,12 +2,13 @@
 
 What differs from MyHDL: a `` `line `` directive before every statement; always_comb is `always @*`;
 literals keep their sign beyond 31 bits; conditional expressions stand in parentheses; registers are reset
-in the order of their names.
+in the order of their names; blocks are named only where they must be.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from contextlib import ExitStack, contextmanager
 from io import StringIO
 
@@ -108,6 +109,10 @@ _VISITORS = {
 }
 
 
+_NEEDS_NAME = re.compile(r"^\s*(integer|reg|disable)\b", re.MULTILINE)  # variables, and where to return to
+_NAMED = re.compile(r"\bbegin: (\w+)")
+
+
 @contextmanager
 def _own_visitors():
     with ExitStack() as stack:
@@ -123,4 +128,14 @@ def write_process(tree) -> tuple[str, str]:
     functions, process = StringIO(), StringIO()
     with _own_visitors():
         _VISITORS[tree.kind](tree, process, functions).visit(tree)
-    return functions.getvalue(), process.getvalue()
+    return functions.getvalue(), _unnamed(process.getvalue())
+
+
+def _unnamed(process: str) -> str:
+    """The process with its name in a comment, unless something in it needs a named block.
+
+    Icarus starts a thread for a named block each time: that cost it more than half of its speed.
+    """
+    if _NEEDS_NAME.search(process):
+        return process
+    return _NAMED.sub(r"begin // \1", process, count=1)

@@ -26,7 +26,8 @@ PLAIN = {
 }
 # Few features and many outputs: products so short that the array waits for the post-processor.
 NARROW = {"height": 1, "width": 1, "kernel": int(Kernel.ONE), "padded": 0, "output_tiles": int(Tiles.MORE)}
-OTHERS = (("operator", Operator), ("corner", Corner), ("precision", Precision))
+OPERATORS = (("operator", Operator),)
+DATA = (("corner", Corner), ("precision", Precision))  # their count and that of the operators share no factor
 ACTIONS = (
     (Action.SOFT_RESET, Phase.CONFIGURE),
     (Action.SOFT_RESET, Phase.FIRST),
@@ -70,7 +71,7 @@ def stratum(index: int, shift: int) -> dict[str, int]:
     if place == 5:
         return {**_mixed(TILES, group + shift), **PLAIN}
     if place == 6:
-        others = _mixed(OTHERS, group + shift)
+        others = {**_mixed(OPERATORS, group + shift), **_mixed(DATA, group + shift)}
         return {**others, **(NARROW if others["operator"] == Operator.FULLY_CONNECTED and group % 2 else {})}
     return {}
 
