@@ -175,9 +175,7 @@ def write_ucis(crosses: Sequence[Cross], records: Iterable[Mapping[str, Any]], p
     vsc.write_coverage_db(str(path))
 
 
-def report(
-    *, variant: str = "", regression: str, folder: Path, **_: Any
-) -> Mapping[str, Any]:
+def report(*, variant: str = "", regression: str, folder: Path, **_: Any) -> Mapping[str, Any]:
     """Regression report over every variant that left records: fails when a bin is missing or an exclusion is wrong."""
     del variant
     variants = sorted(path.parent.name for path in Path(__file__).parent.glob("*/coverage.py"))

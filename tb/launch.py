@@ -66,9 +66,15 @@ def run_network(
     result = network_result(prepared, done, outcomes, sizes.clock_mhz)
     labels = None if layers else made.labels(images, seed)
     if labels is not None:
-        result["accuracy"] = accuracy(prepared, labels, result["verdict"] == "pass")
+        result["accuracy"] = accuracy(prepared, labels, outcomes[0].classes)
     result.update(
-        variant=variant, config=config, simulator=simulator, network=made.name, images=images, seed=seed
+        stimulus=prepared.digest,
+        variant=variant,
+        config=config,
+        simulator=simulator,
+        network=made.name,
+        images=images,
+        seed=seed,
     )
     (folder / "network.json").write_text(json.dumps(result, indent=1))
     return result
@@ -162,12 +168,16 @@ def network_result(
     }
 
 
-def accuracy(made: Stimulus, labels: npt.NDArray[np.integer[Any]], equal: bool) -> dict[str, Any]:
-    """Share of images whose highest score is their label's: golden's, and the RTL's, known only when all
-    is equal."""
-    scores = made.tensors[made.graph.outputs[0]].reshape(made.images, -1)
-    share = float(np.mean(scores.argmax(axis=1) == labels))
-    return {"images": made.images, "golden": share, "rtl": share if equal else None}
+def accuracy(
+    made: Stimulus, labels: npt.NDArray[np.integer[Any]], classes: Mapping[str, Sequence[int]]
+) -> dict[str, Any]:
+    """Share of images whose highest score is their label's: golden's, and the RTL's by what it left in memory,
+    None if an image is missing."""
+    output = made.graph.outputs[0]
+    scores = made.tensors[output].reshape(made.images, -1)
+    found = classes.get(output, ())
+    rtl = float(np.mean(np.array(found) == labels)) if len(found) == made.images else None
+    return {"images": made.images, "golden": float(np.mean(scores.argmax(axis=1) == labels)), "rtl": rtl}
 
 
 def failures_of(outcomes: Sequence[RequestOutcome]) -> list[str]:

@@ -14,7 +14,8 @@ RESULTS = "requests.json"
 @dataclass
 class RequestOutcome:
     """One request of `images` in `batches` RUNs. tensors, values: how much was compared; error: code that
-    an action brought about, 0 for none; phase: what the accelerator did when the action came."""
+    an action brought about, 0 for none; phase: what the accelerator did when the action came; classes: for
+    each output in memory, where each image's highest value stands."""
 
     name: str
     action: str
@@ -29,6 +30,7 @@ class RequestOutcome:
     program_bytes: int = 0
     run_seconds: float = 0.0
     layers: list[dict[str, Any]] = field(default_factory=list)
+    classes: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compiler.program import Program
+from compiler.program_file import to_bytes
 from golden.ir import Graph
 from golden.run import run as run_golden
 from regress.simulators.cache import cache_root, get_or_build
@@ -35,6 +36,14 @@ class Stimulus:
     def images(self) -> int:
         """Number of inputs."""
         return len(next(iter(self.tensors.values())))
+
+    @property
+    def digest(self) -> str:
+        """Hash of the program and of every tensor: equal for equal stimulus."""
+        hashed = hashlib.sha256(to_bytes(self.program))
+        for name, values in sorted(self.tensors.items()):
+            hashed.update(f"{name} {values.dtype} {values.shape}".encode() + values.tobytes())
+        return hashed.hexdigest()[:16]
 
 
 def stimulus(variant: str, config: Any, graph: Graph, inputs: Tensors, cached: bool = False) -> Stimulus:

@@ -36,12 +36,14 @@ class LayerTotal:
 
 @dataclass
 class Verdict:
-    """What became of one request. `values` is the number of tensor elements compared."""
+    """What became of one request. `values` is the number of tensor elements compared; `classes` says for each output
+    in memory and image where its highest value stands."""
 
     layers: list[LayerTotal]
     failures: list[str] = field(default_factory=list)
     tensors: int = 0
     values: int = 0
+    classes: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -103,6 +105,7 @@ class Scoreboard(uvm_subscriber):
             got = stored[place.offset : place.offset + place.size]
             found = compare_memory(place.tensor, image, golden, got, address + place.offset, writes)
             self._tally(golden.size)
+            self.verdict.classes.setdefault(place.tensor, []).append(int(got.argmax()))
             if found:
                 self.verdict.fail(str(found))
 

@@ -118,6 +118,7 @@ class RequestSequence:
         outcome.cycles = sum(layer["cycles"] for layer in outcome.layers)
         outcome.program_bytes = int(read[PROGRAM_TAG])
         outcome.tensors, outcome.values = verdict.tensors, verdict.values
+        outcome.classes = verdict.classes
         outcome.failures += verdict.failures
         outcome.failures += check_counters(
             self.program, self.images, verdict.layers, int(read.sum()), int(written.sum())

@@ -10,7 +10,7 @@ from typing import Any
 from regress.job import Result, Verdict
 from regress.report.results import read_results
 
-COMPARED = ("cycles", "layers", "items")
+COMPARED = ("stimulus", "cycles", "layers", "items", "phases")
 Place = tuple[str, str, str, int]
 
 
@@ -57,7 +57,7 @@ def item_differences(first: Result, other: Result) -> Iterator[str]:
         yield f"{other.name}: has other items than {first.name}, and no list of them to compare"
     for number, (reference, found) in enumerate(pairs):
         if reference != found:
-            yield f"{other.name}: item {number} is {found}, on the other simulator {reference}"
+            yield f"{other.name}: item {number} is {found}, the first has {reference}"
 
 
 def shown(details: Mapping[str, Any], field: str, reference: Mapping[str, Any]) -> str:
@@ -65,5 +65,5 @@ def shown(details: Mapping[str, Any], field: str, reference: Mapping[str, Any]) 
     mine, theirs = details.get(field), reference.get(field)
     if isinstance(mine, list) and isinstance(theirs, list) and len(mine) == len(theirs):
         index = next(index for index, pair in enumerate(zip(mine, theirs, strict=True)) if pair[0] != pair[1])
-        return f"{mine[index]} at {index}, the other simulator has {theirs[index]}"
-    return f"{mine}, the other simulator has {theirs}"
+        return f"{mine[index]} at {index}, the first has {theirs[index]}"
+    return f"{mine}, the first has {theirs}"

@@ -20,7 +20,7 @@ from regress.execute import judged, perform
 from regress.job import Job, Result, Verdict, exit_code, load_job
 from regress.plan import Selection
 from regress.regression import Regression
-from regress.report import agreement
+from regress.report import agreement, repeat
 from regress.report.junit import write_junit
 from regress.runner import Runner
 from regress.testplan import Report, Schedule, Test, Testplan
@@ -176,14 +176,24 @@ def result_of(simulator: str, cycles: int, items: tuple[str, ...] = ("a",)) -> R
 def test_simulators_must_agree_on_cycles() -> None:
     icarus, verilator, wrong = (result_of(*place) for place in (("icarus", 9), ("verilator", 9), ("x", 8)))
     assert agreement.disagreements([icarus, verilator]) == []
-    assert agreement.disagreements([icarus, wrong]) == ["t/x: cycles is 8, the other simulator has 9"]
+    assert agreement.disagreements([icarus, wrong]) == ["t/x: cycles is 8, the first has 9"]
+
+
+def test_repeats_are_compared_by_name() -> None:
+    first = [result_of("icarus", 9), result_of("verilator", 9)]
+    assert repeat.compare(first, first) == (["t/icarus", "t/verilator"], [])
+    assert repeat.compare(first, [result_of("icarus", 8)]) == (
+        ["t/icarus"],
+        ["t/icarus: cycles is 8, the first has 9"],
+    )
+    assert repeat.compare(first, []) == ([], [])
 
 
 def test_simulators_must_agree_on_the_items_that_both_ran() -> None:
     icarus = result_of("icarus", 9, ("a", "b"))
     assert agreement.disagreements([icarus, result_of("verilator", 30, ("a", "b", "c"))]) == []
     (line,) = agreement.disagreements([icarus, result_of("verilator", 30, ("a", "x", "c"))])
-    assert "item 1 is x, on the other simulator b" in line
+    assert "item 1 is x, the first has b" in line
     (line,) = agreement.disagreements([icarus, result_of("verilator", 30, ())])
     assert "no list of them" in line
 

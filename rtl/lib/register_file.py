@@ -45,9 +45,9 @@ def select_register(number, selected, missing):
 
     @always_comb
     def decode():
-        inside.next = 0
-        if number < WINDOW:
-            inside.next[number[6:]] = True
+        # Not a bit chosen by `number`: tools make a 32-bit subtraction of that.
+        for register in range(WINDOW):
+            inside.next[register] = number == register
 
     @always_comb
     def check():

@@ -109,8 +109,8 @@ def check(instruction, illegal, wrong, cfg):
 
 
 @block
-def hold(clk, rst, stream, index, taken, instruction, number, valid):
-    """One instruction and its number, in registers."""
+def hold(clk, rst, stream, index, illegal_now, wrong_now, taken, instruction, number, illegal, wrong, valid):
+    """One instruction, its number and what was found wrong with it, in registers."""
 
     @always_comb
     def accept():
@@ -126,6 +126,8 @@ def hold(clk, rst, stream, index, taken, instruction, number, valid):
         if taken or not valid:
             instruction.next = stream.data
             number.next = index
+            illegal.next = illegal_now
+            wrong.next = wrong_now
 
     return accept, fill, keep
 
@@ -168,12 +170,16 @@ def route(instruction, number, good, load, array, post, store, delivered):
 @block
 def dispatch(clk, rst, stream, index, halt, all_idle, load, array, post, store, image_done,
              error_valid, error_code, error_index, cfg):
-    """Checks each instruction and sends it to its unit's queue; END waits until every unit is idle."""
+    """Checks each instruction and sends it to its unit's queue; END waits until every unit is idle.
+
+    It is checked on its way into the register, as sums and comparisons are the longest path here.
+    """
     instruction, number = word(256), word(24)
     opcode = instruction(4, 0)
-    valid, taken, illegal, wrong, good, delivered = bit(), bit(), bit(), bit(), bit(), bit()
-    holding = hold(clk, rst, stream, index, taken, instruction, number, valid)
-    checking = check(instruction, illegal, wrong, cfg)
+    valid, taken, good, delivered = bit(), bit(), bit(), bit()
+    illegal_now, wrong_now, illegal, wrong = bit(), bit(), bit(), bit()
+    checking = check(stream.data, illegal_now, wrong_now, cfg)
+    holding = hold(clk, rst, stream, index, illegal_now, wrong_now, taken, instruction, number, illegal, wrong, valid)
     routing = route(instruction, number, good, load, array, post, store, delivered)
 
     @always_comb

@@ -15,6 +15,7 @@ from golden.ir import Graph
 from rtl.systolic.config import CONFIGS, Config
 from tb.job import Action, Phase, Request
 from tb.launch import failures_of, prepare_folder, simulate, verdict_of
+from tb.outcome import RequestOutcome
 from tb.prepare import Stimulus, request, stimulus
 from tb.settings import ControlTiming
 from tb.systolic.coverage import sample
@@ -73,7 +74,7 @@ def run(
         "checked": sum(outcome.values for outcome in outcomes),
         "failures": failures_of(outcomes),
         "cycles": sum(outcome.cycles for outcome in outcomes),
-        "items": [digest((outcome.cycles, outcome.layers, outcome.error)) for outcome in outcomes],
+        "items": [item_digest(item, outcome) for item, outcome in zip(items, outcomes, strict=True)],
         "wall_seconds": done.wall_seconds,
         "coverage_file": str(done.coverage or ""),
     }
@@ -127,6 +128,8 @@ def _delay(under: Circumstances, program: Program) -> int:
     return int(under.position * MOST_DELAY)
 
 
-def digest(value: object) -> str:
-    """Short hash of plain data."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
+def item_digest(item: Item, outcome: RequestOutcome) -> str:
+    """Short hash of what went in and of what came of it, in how many cycles."""
+    stimulus_hash = (item.seed, item.made.digest, str(item.under))
+    facts = (*stimulus_hash, outcome.cycles, outcome.layers, outcome.error)
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
