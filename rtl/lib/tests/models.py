@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from regress.simulators.cache import cache_root, get_or_build
 from rtl.convert import Port, convert_in_subprocess
 from rtl.convert.lint import _environment, _verilator_program, lint
 from rtl.convert.tests.simulate import has_verilator
 
-ROOT = Path(__file__).resolve().parents[3]
 _FLAGS = "CFG_CXXFLAGS_PCH_I=-include CXX=g++ LINK=g++ AR=ar PYTHON3=python3"
 
 
@@ -49,9 +49,8 @@ def prepared(name: str, bench: str) -> Model:
     texts["bench.v"] = bench.format(**_connections(conversion))
     bare = {file: re.sub(r"^`line.*$", "", text, flags=re.MULTILINE) for file, text in texts.items()}
     key = hashlib.sha256(repr(bare).encode()).hexdigest()[:16]
-    folder = ROOT / "build" / "cache" / "lib" / f"{name.rpartition(':')[2]}-{key}"
-    if not folder.exists():
-        _build(folder, texts, conversion.top)
+    place = cache_root() / "lib" / f"{name.rpartition(':')[2]}-{key}"
+    folder = get_or_build(place, functools.partial(_build, texts=texts, top=conversion.top))
     levels = [("icarus", ("vvp", "-n", str(folder / "icarus")))]
     if has_verilator():
         levels.append(
@@ -76,9 +75,7 @@ def _connections(conversion) -> dict[str, object]:
     }
 
 
-def _build(folder: Path, texts: dict[str, str], top: str) -> None:
-    scratch = folder.with_name(f"{folder.name}.{os.getpid()}")
-    scratch.mkdir(parents=True)
+def _build(scratch: Path, texts: dict[str, str], top: str) -> None:
     for name, text in texts.items():
         (scratch / name).write_text(text)
     files = [str(scratch / name) for name in texts]
@@ -86,7 +83,6 @@ def _build(folder: Path, texts: dict[str, str], top: str) -> None:
     _call(["iverilog", "-g2012", "-s", "bench", "-o", str(scratch / "icarus"), *files])
     if has_verilator():
         _verilate(scratch, files)
-    scratch.rename(folder)
 
 
 def _verilate(scratch: Path, files: list[str]) -> None:
