@@ -18,7 +18,7 @@ from compiler.program import Program
 from regress.execute import plain
 from regress.report.networks import speed_line
 from regress.simulators import SimulatorError, find
-from regress.simulators.cache import ROOT
+from regress.simulators.cache import ROOT, locked
 from tb.launch import run_network
 from tb.variants import compile_for, find_config
 
@@ -68,20 +68,22 @@ def run_order(order: Order) -> dict[str, Any]:
     usable, reason = find(order.simulator).available()
     if not usable:
         raise SimulatorError(f"{order.simulator} cannot be used: {reason}")
-    return run_network(
-        order.variant,
-        order.network,
-        order.config,
-        order.simulator,
-        order.layers,
-        order.images,
-        order.input or None,
-        order.seed,
-        order.folder,
-        trace=order.trace,
-        bits=order.bits,
-        calibration=order.calibration or None,
-    )
+    # A second run with the same arguments waits: both leave their files in one folder.
+    with locked(order.folder.with_suffix(".lock")):
+        return run_network(
+            order.variant,
+            order.network,
+            order.config,
+            order.simulator,
+            order.layers,
+            order.images,
+            order.input or None,
+            order.seed,
+            order.folder,
+            trace=order.trace,
+            bits=order.bits,
+            calibration=order.calibration or None,
+        )
 
 
 def write_json(result: Mapping[str, Any], file: Path) -> None:

@@ -30,6 +30,7 @@ ACTIONS = (
     (Action.BAD_OPERAND, Phase.FIRST),
     (Action.BAD_OPERAND, Phase.LATER),
     (Action.BAD_HASH, Phase.CONFIGURE),
+    *((Action.BAD_REQUEST, phase) for phase in Phase),
 )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from compiler.program import Program
 from rtl.lib.registers import Error
-from tb.job import Action, Request
+from tb.job import Action, Phase, Request
 from tb.settings import MemorySettings
 from tb.variants import bad_operand
 
@@ -22,13 +22,14 @@ SHORT_WATCHDOG = 1000
 class Disturbance:
     """image: the device image to load in the program's place; memory: the settings to run with; error:
     what must come of it (NONE: the soft reset comes from the host); index: the instruction that must be
-    named, None for any; watchdog: cycles, None for the job's."""
+    named, None for any; watchdog: cycles, None for the job's; request: a RUN of no images is asked for."""
 
     error: Error
     image: Callable[[Program], bytes] = lambda program: program.image
     memory: Callable[[MemorySettings], MemorySettings] = lambda settings: settings
     index: int | None = None
     watchdog: int | None = None
+    request: bool = False
 
 
 def disturbance(request: Request) -> Disturbance:
@@ -49,6 +50,10 @@ def disturbance(request: Request) -> Disturbance:
             )
         case Action.BAD_HASH:
             return Disturbance(Error.CONFIG_MISMATCH, other_hash)
+        case Action.BAD_REQUEST if request.phase is Phase.CONFIGURE:
+            return Disturbance(Error.BAD_REQUEST, memory=silent, request=True)
+        case Action.BAD_REQUEST:
+            return Disturbance(Error.BAD_REQUEST, request=True)
     return Disturbance(Error.NONE)
 
 

@@ -26,6 +26,7 @@ class Action(StrEnum):
     BAD_INSTRUCTION = "bad instruction"  # instruction number `delay` has an illegal opcode
     BAD_OPERAND = "bad operand"  # instruction number `delay` has an operand out of range
     BAD_HASH = "bad hash"  # the program of another configuration
+    BAD_REQUEST = "bad request"  # a RUN of no images
 
 
 class Phase(StrEnum):

@@ -142,10 +142,12 @@ class RequestSequence:
     async def _disturb_configure(self, plan: Disturbance) -> None:
         env, address, image = self.env, self.memory_map.program, plan.image(self.program)
         await self._prepare(plan.memory(self.request.memory), plan.watchdog)
-        if plan.error is Error.NONE:
+        if plan.error is Error.NONE or plan.request:
             await env.memory.load(address, image)
             await env.host.request_configure(address, len(image))
-        else:
+        if plan.request:
+            await self._ask_for_nothing()
+        elif plan.error is not Error.NONE:
             await env.host.configure(image, address)
             raise DeviceError(0, 0)
 
@@ -157,9 +159,16 @@ class RequestSequence:
         if plan.index is None:
             await self._reach(self.request.phase)
             await env.memory.apply(plan.memory(self.request.memory), self.request.seed)
-        if plan.error is not Error.NONE:
+        if plan.request:
+            await self._ask_for_nothing()
+        elif plan.error is not Error.NONE:
             await env.host.wait()
             raise DeviceError(0, 0)
+
+    async def _ask_for_nothing(self) -> None:
+        """A RUN of no images; raises the DeviceError that comes of it."""
+        await self.env.host.run(self.memory_map.inputs, self.memory_map.outputs, 0)
+        raise await self.env.host.wait_error()
 
     async def _reach(self, phase: Phase) -> None:
         """Let time pass until the phase, and `delay` cycles more."""

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from myhdl import ConversionError, ToVerilogWarning
+from myhdl import Error, ToVerilogWarning
 from myhdl._block import _Block
 
 from rtl.convert.design import Module, Port, port_of
@@ -59,7 +59,7 @@ class Hierarchy:
         try:
             with fresh_state():
                 self.modules[key] = self._build(child, name)
-        except (ConversionError, ToVerilogWarning) as error:
+        except (Error, ToVerilogWarning) as error:
             raise ConvertError(f"{_place(child)}: {error}") from error
         finally:
             self._open.pop()

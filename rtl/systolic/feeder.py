@@ -6,9 +6,9 @@ from myhdl import ConcatSignal, always, always_comb, block
 
 from rtl.lib.stream import bit, signed, word
 from rtl.systolic.element import ACTIVATION_BITS
+from rtl.systolic.scratchpad import SCRATCHPAD_LATENCY
 
-FEEDER_LATENCY = 3  # from a pixel to the flows that enter the array
-READ_LATENCY = 2  # from an address to the rotated word
+FEEDER_LATENCY = SCRATCHPAD_LATENCY + 1  # from a pixel to the flows that enter the array
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def recipe():
 
 @block
 def clip(clk, pixel, low, high):
-    """Lanes low..high-1 lie inside the map and the tile. Latency READ_LATENCY."""
+    """Lanes low..high-1 lie inside the map and the tile. Latency SCRATCHPAD_LATENCY."""
     first, end, rest, distance = signed(18), signed(18), signed(19), signed(19)
     low_early, high_early = word(8), word(8)
 
@@ -78,7 +78,7 @@ def mark(low, high, mask, rows):
 
 @block
 def follow(clk, pixel, late):
-    """The recipe of a pixel, READ_LATENCY later."""
+    """The recipe of a pixel, SCRATCHPAD_LATENCY later."""
     early = recipe()
 
     @always(clk.posedge)
@@ -132,7 +132,7 @@ def nibble(clk, value, in_range, how, activation):
 
 @block
 def feeder(clk, pixel, data, flows, rows):
-    """`data` (READ_LATENCY after its pixel) are the bytes from the pixel's address on; flows come a cycle later.
+    """`data` (SCRATCHPAD_LATENCY after its pixel) are the bytes from the pixel's address on; flows come a cycle later.
 
     flows: for each row SIGNED, SWAP, activation.
     """

@@ -134,7 +134,8 @@ def matmul(clk, rst, queue, tokens, halt, waits_post, waits_store, others_busy, 
            map_data, drain_index, drained, activity, executed, left_out, idle, rows, columns, depth):
     """MATMUL, one pixel a cycle; a new weight tile every max(pixels x passes, rows) cycles.
 
-    map_data: the bytes from read_address on, READ_LATENCY later. drained: 32 bits a column, a cycle after drain_index.
+    map_data: the bytes from read_address on, SCRATCHPAD_LATENCY later. drained: 32 bits a column, a cycle after
+    drain_index.
     """
     bits = (depth - 1).bit_length()
     where = pixel(bits)

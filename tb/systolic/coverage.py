@@ -24,7 +24,7 @@ def names(kinds: type[IntEnum]) -> Values:
 
 STALLS = ("read", "write", "dependency")
 PHASES = tuple(str(phase) for phase in Phase)
-ERRORS = tuple(error.name for error in Error if error not in (Error.NONE, Error.BAD_REQUEST))
+ERRORS = tuple(error.name for error in Error if error is not Error.NONE)
 # Which error can come when. A configuration is checked before anything runs; instructions run after it; a
 # layer is stored to memory after its results are complete, so that a write can only fail later.
 POSSIBLE_ERRORS = (
@@ -40,6 +40,9 @@ POSSIBLE_ERRORS = (
     ("WATCHDOG", "configure"),
     ("WATCHDOG", "first layer"),
     ("WATCHDOG", "later"),
+    ("BAD_REQUEST", "configure"),
+    ("BAD_REQUEST", "first layer"),
+    ("BAD_REQUEST", "later"),
 )
 # The array waits for another unit only with a product in hand; a pool or an add alone has none.
 POSSIBLE_STALLS = (

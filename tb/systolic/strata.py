@@ -44,6 +44,9 @@ ACTIONS = (
     (Action.BAD_OPERAND, Phase.FIRST),
     (Action.BAD_OPERAND, Phase.LATER),
     (Action.BAD_HASH, Phase.CONFIGURE),
+    (Action.BAD_REQUEST, Phase.CONFIGURE),
+    (Action.BAD_REQUEST, Phase.FIRST),
+    (Action.BAD_REQUEST, Phase.LATER),
 )
 BATCHES = ((1,), (1,), (1,), (2,), (1, 1), (1, 1, 1, 1), (2, 1))
 MEMORIES = ("fast", "slow", "read stalls", "write stalls", "all stalls")

@@ -263,6 +263,15 @@ def reset_memory(clk, rst, a, y):
     return write
 
 
+@block
+def constant(y):
+    @always_comb
+    def drive():
+        y.next = 3
+
+    return drive
+
+
 def reset():
     return ResetSignal(0, active=1, isasync=False)
 
@@ -282,6 +291,7 @@ def bit():
         (keyword_variable, (word, word), "variable 'wire' is a keyword"),
         (output_to_slice, (lambda: word(4), word), "connected to a slice"),
         (reset_memory, (bit, reset, word, word), "memory"),
+        (constant, (word,), "sensitivity list is empty"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

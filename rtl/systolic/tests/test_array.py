@@ -6,7 +6,8 @@ import pytest
 
 from rtl.lib.tests.agents import Source, Wires
 from rtl.lib.tests.replay import check, replay
-from rtl.systolic.feeder import FEEDER_LATENCY, READ_LATENCY
+from rtl.systolic.feeder import FEEDER_LATENCY
+from rtl.systolic.scratchpad import SCRATCHPAD_LATENCY
 from rtl.systolic.weights import LOADER_LATENCY
 
 DESIGNS = "rtl.systolic.tests.designs:"
@@ -155,7 +156,7 @@ def test_feeder_clips_and_takes_nibbles(tmp_path):
     ]
     seen = run("feeder_4", rows, tmp_path, settle=8)
     for n in range(8, 500):
-        row, data = rows[n - FEEDER_LATENCY], rows[n - FEEDER_LATENCY + READ_LATENCY]["data"]
+        row, data = rows[n - FEEDER_LATENCY], rows[n - FEEDER_LATENCY + SCRATCHPAD_LATENCY]["data"]
         for lane in range(4):
             lanes = (
                 row["pixel_weight_signed"] << 6
