@@ -20,6 +20,7 @@ from tb.variants import find_config
 
 IMAGES = 3
 PATIENCE = 400_000  # cycles
+WATCHDOG = 10_000  # cycles
 ACTIONS = (
     *((Action.SOFT_RESET, phase) for phase in Phase),
     *((Action.READ_ERROR, phase) for phase in Phase),
@@ -53,7 +54,7 @@ def run(
     ]  # fmt: skip
     done, outcomes = simulate(
         variant, config, simulator, requests, work, seed, timing=ControlTiming(2, 40), trace=trace,
-        coverage=coverage, contract=contract, patience=PATIENCE,
+        coverage=coverage, contract=contract, patience=PATIENCE, watchdog=WATCHDOG,
     )  # fmt: skip
     found = json.loads((work / CONTRACT).read_text()) if (work / CONTRACT).exists() else {}
     failures = [*found.get("failures", ["the contract was not checked to its end"]), *failures_of(outcomes)]

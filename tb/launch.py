@@ -16,7 +16,7 @@ from compiler.networks import load as load_network
 from regress.simulators import Outcome, Run
 from tb.job import JOB, Job, Request
 from tb.model import TOP, built_model, memory_words
-from tb.outcome import RequestOutcome, load_outcomes
+from tb.outcome import GIVE_UP, RequestOutcome, hopeless, load_outcomes
 from tb.prepare import Stimulus, golden, request, stimulus
 from tb.settings import AT_ONCE, CALM, ControlTiming, MemorySettings
 from tb.slicing import slice_layers
@@ -132,7 +132,11 @@ def simulate(
 
 def complete(requests: Sequence[Request], found: list[RequestOutcome], done: Outcome) -> list[RequestOutcome]:
     """An outcome for each request: those that the simulation did not reach have failed."""
-    reason = done.failures[0] if done.failures else f"the simulation ended early; see {done.log}"
+    reason = f"the simulation ended early; see {done.log}"
+    if done.failures:
+        reason = done.failures[0]
+    elif hopeless(found):
+        reason = f"not run, since the {GIVE_UP} requests before failed"
     missing = requests[len(found) :]
     lost = [
         RequestOutcome(item.name, str(item.action), sum(item.batches), len(item.batches), [reason])

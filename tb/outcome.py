@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = "requests.json"
+GIVE_UP = 5
 
 
 @dataclass
@@ -48,6 +49,11 @@ def load_outcomes(folder: Path) -> list[RequestOutcome]:
     path = folder / RESULTS
     raw: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
     return [RequestOutcome(**item) for item in raw]
+
+
+def hopeless(outcomes: Sequence[RequestOutcome]) -> bool:
+    """The last GIVE_UP requests all failed: the others would only take long to fail as well."""
+    return len(outcomes) >= GIVE_UP and not any(outcome.passed for outcome in outcomes[-GIVE_UP:])
 
 
 def layer_record(

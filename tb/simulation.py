@@ -16,7 +16,7 @@ from tb.bench import Bench
 from tb.contract import ContractSequence
 from tb.env import Environment
 from tb.job import CONTRACT, JOB, load_job
-from tb.outcome import save_outcomes
+from tb.outcome import hopeless, save_outcomes
 from tb.sequences import RequestSequence
 from tb.variants import find_config
 
@@ -46,6 +46,8 @@ class Requests(uvm_test):
         for request in self.job.requests:
             outcomes.append(await RequestSequence(self.env, self.job, request, self.folder).body())
             save_outcomes(self.folder, outcomes)
+            if hopeless(outcomes):
+                break
         self.drop_objection()
 
     async def check_contract(self) -> None:

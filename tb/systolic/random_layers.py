@@ -29,6 +29,7 @@ LARGEST_BUDGET = 8000
 REDRAWS = 20
 MOST_DELAY = 150
 PATIENCE = 400_000  # cycles: many times what the longest request takes
+WATCHDOG = 10_000  # cycles: many times what one instruction takes
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def run(
         trace=trace,
         coverage=coverage,
         patience=PATIENCE,
+        watchdog=WATCHDOG,
     )
     hits = [
         sample(item.shape, item.made, outcome, item.seed, sizes)

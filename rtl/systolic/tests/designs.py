@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass
 
-from rtl.lib.stream import bit, reset, signed, stream, word
+from myhdl import always_comb, block
+
+from rtl.lib.stream import beats, bit, reset, signed, stream, transfer, word
 from rtl.systolic.accumulator import accumulator
 from rtl.systolic.config import CONFIGS
 from rtl.systolic.dispatch import dispatch
 from rtl.systolic.element import element
 from rtl.systolic.feeder import feeder
+from rtl.systolic.load import Bases, load, scratchpad_write
 from rtl.systolic.post_lane import ParameterWrite, Steps, post_lane, setup
 from rtl.systolic.scratchpad import scratchpad
 from rtl.systolic.skew import long_delay, skew
+from rtl.systolic.store import store
 from rtl.systolic.tokens import tokens, tokens_port
 from rtl.systolic.weights import weight_loader
 
@@ -29,6 +33,29 @@ class FedPixel:
     high: object
     swap: object
     weight_signed: object
+
+
+@dataclass(frozen=True)
+class ParameterWord:
+    """A word of a parameter set; index and data count only while `valid`, which replay looks for."""
+
+    valid: object
+    enables: object
+    index: object
+    data: object
+
+
+@block
+def load_to_words(clk, rst, queue, tokens, halt, bases, command, beats, to_map, to_weights, parameter, idle):
+    """The load unit, its enables marked by a valid."""
+    unit = load(clk, rst, queue, tokens, halt, bases, command, beats, to_map, to_weights,
+                parameter.enables, parameter.index, parameter.data, idle)  # fmt: skip
+
+    @always_comb
+    def mark():
+        parameter.valid.next = parameter.enables != 0
+
+    return unit, mark
 
 
 def element_1():
@@ -77,3 +104,22 @@ def post_lane_4():
     steps = Steps(bit(), bit(), bit(), bit(), word(2), bit(), bit())
     write = ParameterWrite(word(3), word(2), word(32))
     return post_lane(bit(), bit(), word(32), word(8), write, word(2), setup(), steps, word(8), word(8), 4)
+
+
+def _bases():
+    return Bases(word(32), word(32), word(32))
+
+
+def load_8():
+    parameter = ParameterWord(bit(), word(CONFIGS["tiny"].parameter_bytes // 8), word(6), word(64))
+    return load_to_words(
+        bit(), reset(), stream(256), tokens_port(), bit(), _bases(), transfer(), beats(8), scratchpad_write(8),
+        stream(64), parameter, bit(),
+    )  # fmt: skip
+
+
+def store_8():
+    return store(
+        bit(), reset(), stream(256), tokens_port(), bit(), _bases(), transfer(), stream(64), bit(), bit(),
+        word(24), word(64), bit(),
+    )  # fmt: skip
