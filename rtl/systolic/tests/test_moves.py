@@ -15,7 +15,7 @@ from rtl.systolic.tests.test_array import DESIGNS
 TINY = CONFIGS["tiny"]
 WIDTH = TINY.memory_bytes
 LOADS = (Opcode.LOAD_MAP, Opcode.LOAD_WEIGHTS, Opcode.LOAD_PARAMETERS)
-BASES = {Base.PROGRAM: 0x1000, Base.INPUT: 0x5A5A_A5A8, Base.OUTPUT: 0xF000_2010}
+BASES = {Base.PROGRAM: 0x1000, Base.INPUT: 0x5A5A_A5A8, Base.OUTPUT: 0x7000_2010}
 WIRES = {"halt": 0, **{f"bases_{base.name.lower()}": start for base, start in BASES.items()}}
 COMMAND = ("address", "length", "layer")
 MAP = random.Random(1).randbytes(TINY.scratchpad_bytes)
@@ -29,16 +29,17 @@ def random_move(rng, opcode):
     masks = {name: rng.choice((0, rng.getrandbits(4) & ~(1 << UNIT[opcode]))) for name in ("wait", "signal")}
     place = {}
     if opcode in (Opcode.LOAD_MAP, Opcode.STORE):
-        length = rng.choice((1, 7, 8, 9, rng.randint(1, 90)))
+        length = rng.choice((1, 7, 8, 9, rng.randint(1, 90), rng.randint(150, 300)))
         end = len(MAP) - length
         place = {"address": rng.choice((0, end, rng.randint(0, end), rng.randint(0, end)))}
     elif opcode == Opcode.LOAD_WEIGHTS:
         length = WIDTH * rng.randint(1, 12)
     else:
         length, place = TINY.parameter_bytes, {"parameter_set": rng.getrandbits(6)}
-    offset = WIDTH * rng.randrange(1 << rng.randint(1, 24)) + place.get("address", 0) % WIDTH
-    where = {"base": rng.choice(list(Base)), "offset": offset, "length": length}
-    return instruction(opcode, layer=rng.getrandbits(12), **masks, **where, **place)
+    # No sum of a base and an offset may leave the address space, as MyHDL would not wrap it.
+    offset = rng.choice((0, 1 << 31)) + WIDTH * rng.randrange(1 << rng.choice((4, 24)))
+    where = {"base": rng.choice(list(Base)), "offset": offset + place.get("address", 0) % WIDTH}
+    return instruction(opcode, layer=rng.getrandbits(12), length=length, **masks, **where, **place)
 
 
 def random_program(opcodes, count, seed):
