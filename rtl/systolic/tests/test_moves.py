@@ -19,9 +19,9 @@ BASES = {Base.PROGRAM: 0x1000, Base.INPUT: 0x5A5A_A5A8, Base.OUTPUT: 0x7000_2010
 WIRES = {"halt": 0, **{f"bases_{base.name.lower()}": start for base, start in BASES.items()}}
 COMMAND = ("address", "length", "layer")
 MAP = random.Random(1).randbytes(TINY.scratchpad_bytes)
-HALTS = (7, 20, 41, 60, 83, 110)
+HALTS = (7, 20, 41, 65, 86, 110)
 NEVER = 1 << 20
-HALTED = 12  # cycles from halt to clear
+HALTED = 4  # cycles from halt to clear
 
 
 def random_move(rng, opcode):
@@ -158,7 +158,7 @@ class SharedMap(Agent):
 
 
 class Clear(Agent):
-    """When the unit is cleared, what is around it forgets all and another program is queued."""
+    """Cleared in the cycle before, what is around the unit forgets all and another program is queued."""
 
     def __init__(self, queue, dma, cycle, program):
         self.queue, self.dma, self.cycle, self.program = queue, dma, cycle, program
@@ -177,7 +177,7 @@ def simulate(design, program, pause, others_of, cycles, folder, halt, then):
 
     def make(ports):
         queue, others = Source(ports, "queue", queued(program), pause=pause), others_of(ports)
-        clearing = Clear(queue, others[0], clear, then)
+        clearing = Clear(queue, others[0], clear + 1, then)
         return [Wires(ports, wires), clearing, queue, Grants(ports, queue, len(program)), *others]
 
     return check(DESIGNS + design, make, cycles, folder, {clear}).rows
@@ -302,7 +302,8 @@ def test_load_has_as_many_transfers_under_way_as_it_may(tmp_path):
 @pytest.mark.parametrize("cycle", HALTS)
 def test_load_issues_nothing_in_halt_and_is_new_after_clear(cycle, tmp_path):
     """Transfers under way go on until the clear, which may fall inside one."""
-    program, then, clear = random_program(LOADS, 40, 32), random_program(LOADS, 6, 33), cycle + HALTED
+    program = [item for item in random_program(LOADS, 40, 32) if item["signal"]]
+    then, clear = random_program(LOADS, 5, 33), cycle + HALTED
     rows = run_load(program, (0, 0, 0.3, 0.1), 400, tmp_path, cycle, then)
     check_load(rows[:clear], program, whole=False)
     check_load(rows[clear + 1 :], then)
@@ -325,8 +326,9 @@ def test_store_gives_a_word_a_cycle(tmp_path):
 
 @pytest.mark.parametrize("cycle", HALTS)
 def test_store_issues_nothing_in_halt_and_is_new_after_clear(cycle, tmp_path):
-    program, then = random_program([Opcode.STORE], 40, 35), random_program([Opcode.STORE], 6, 36)
-    rows, memory = run_store(program, (0, 0, 0.3, 0.1), 400, tmp_path, cycle, then)
+    program = [item for item in random_program([Opcode.STORE], 40, 35) if item["length"] > 90]
+    then = random_program([Opcode.STORE], 3, 36)
+    rows, memory = run_store(program, (0, 0, 0.8, 0.1), 600, tmp_path, cycle, then)
     clear = cycle + HALTED
     check_store(rows[:clear], program, memory.before, whole=False)
     check_store(rows[clear + 1 :], then, memory.written)
