@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from myhdl import Signal, always_comb, always_seq, block, concat, intbv
+from myhdl import Signal, always_comb, always_seq, block, concat, intbv, modbv
 
 from rtl.lib.fifo import small_fifo
 from rtl.lib.stream import bit, stream, word
@@ -41,8 +41,8 @@ def scratchpad_write(memory_bytes):
 
 @block
 def locate_memory(base, offset, bases, address):
-    """address = the base + offset."""
-    start = word(32)
+    """address = the base + offset, modulo 2**32."""
+    start, place = word(32), Signal(modbv(0)[32:])
 
     @always_comb
     def choose():
@@ -55,9 +55,13 @@ def locate_memory(base, offset, bases, address):
 
     @always_comb
     def add():
-        address.next = start + offset
+        place.next = start + offset
 
-    return choose, add
+    @always_comb
+    def forward():
+        address.next = place
+
+    return choose, add, forward
 
 
 @block
