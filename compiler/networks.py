@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from compiler.errors import UnknownName
+from compiler.errors import BadData, UnknownName
 from compiler.images import as_integers, image_size, read_image
 from compiler.network import Inputs, Network, Source, from_onnx, from_tflite, input_quantisation
 from golden.networks import fashion
 
 RESNET8_FILE = Path("mlperf_tiny", "pretrainedResnet_quant.tflite")
+DEFAULT_BITS = 8
 PHOTOGRAPHS = tuple(
     Path("coral_mobilenet", name)
     for name in ("bird.bmp", "cat.bmp", "dragonfly.bmp", "grace_hopper.bmp", "hot_dog.jpg")
@@ -43,11 +44,13 @@ def network(name: str) -> NetworkSpec:
     return _SPECS[name]
 
 
-def load(name: str, *, bits: int = 8, calibration: str | Path | None = None) -> Network:
+def load(name: str, *, bits: int = DEFAULT_BITS, calibration: str | Path | None = None) -> Network:
     """A network by name, or from a user's .tflite or .onnx file.
 
     bits (8 or 4) and calibration (a .npy or image file, or a folder of them) are for .onnx files; without
     calibration data the ranges in the file are used, or else random images. Raises an AssayError."""
+    if Path(name).suffix != ".onnx" and (bits != DEFAULT_BITS or calibration):
+        raise BadData("--bits and --calibration are for float .onnx files", file=name)
     match Path(name).suffix:
         case ".tflite":
             return from_tflite(Path(name))

@@ -5,6 +5,7 @@ Exit codes: 0 all is well, 1 the design is wrong, 2 the input is, 3 the machine 
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -28,7 +29,7 @@ Bits = Annotated[int, typer.Option(help="Bits that a float .onnx file is quantis
 Calibration = Annotated[
     str, typer.Option(help="Images or .npy file that a float .onnx file is calibrated on; default: random.")
 ]
-Seed = Annotated[int, typer.Option(help="Seed of stimulus, stalls and start values.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of stimulus, stalls and start values.")]
 
 
 @app.command("list")
@@ -49,9 +50,10 @@ def compile(
     output: Annotated[str, typer.Option("--output", "-o", help="The program file.")] = "",
 ) -> None:
     """Compile a network into a program file."""
-    from regress.network import compile_program
+    from regress.network import check_output, compile_program
 
     file = Path(output or f"{Path(network).stem}.{variant}.{config}.program")
+    check_output(file)
     program = compile_program(variant, network, config, bits, calibration)
     program.save(file)
     sizes = (
@@ -84,8 +86,10 @@ def run(
     waves: Annotated[bool, typer.Option(help="Record waves (FST).")] = False,
 ) -> None:
     """Run a network through an accelerator's RTL and compare every layer with the golden model."""
-    from regress.network import Order, run_order, show, write_json
+    from regress.network import Order, check_output, run_order, show, write_json
 
+    if json:
+        check_output(Path(json))
     order = Order(variant, network, config, sim, layers, images, input, seed, bits, calibration, waves)
     result = run_order(order)
     show(result, console)
@@ -113,5 +117,6 @@ def regress(
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Entry point of the console script. SIGTERM ends it as Ctrl-C does: with what it started."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(guarded(app))

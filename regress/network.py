@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -12,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from compiler.errors import UnknownName
+from compiler.errors import AssayError, BadData, MalformedFile, UnknownName
 from compiler.networks import load
 from compiler.program import Program
 from regress.execute import plain
@@ -51,13 +52,22 @@ class Order:
 def compile_program(variant: str, network: str, config: str, bits: int, calibration: str) -> Program:
     """The program of a network. Raises AssayError."""
     sizes = find_config(variant, config)
-    return compile_for(variant, load(network, bits=bits, calibration=calibration or None).graph, sizes)
+    graph = load(network, bits=bits, calibration=calibration or None).graph
+    try:
+        return compile_for(variant, graph, sizes)
+    except AssayError as error:
+        raise error.in_file(network) from None
 
 
 def disassemble(file: Path) -> str:
     """The listing of a program file, by the disassembler of its variant. Raises AssayError."""
     program = Program.load(file)
-    text: str = import_module(f"compiler.{program.variant}").disassemble(program)
+    try:
+        text: str = import_module(f"compiler.{program.variant}").disassemble(program)
+    except AssayError as error:
+        raise error.in_file(str(file)) from None
+    except (ImportError, AttributeError, LookupError, ValueError) as error:
+        raise MalformedFile(f"cannot be listed: {error}", file=str(file)) from None
     return text
 
 
@@ -86,9 +96,21 @@ def run_order(order: Order) -> dict[str, Any]:
         )
 
 
+def check_output(file: Path) -> None:
+    """Raises BadData for a file that cannot be written, before any work is done for it."""
+    if not file.parent.is_dir():
+        raise BadData("cannot be written: its folder does not exist", file=str(file))
+    if file.is_dir():
+        raise BadData("cannot be written: it is a folder", file=str(file))
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise BadData("cannot be written: permission denied", file=str(file))
+
+
 def write_json(result: Mapping[str, Any], file: Path) -> None:
-    """Write a result."""
-    file.write_text(json.dumps(result, indent=1, default=plain) + "\n")
+    """Write a result, whole or not at all."""
+    scratch = file.with_name(f".{file.name}.{os.getpid()}")
+    scratch.write_text(json.dumps(result, indent=1, default=plain) + "\n")
+    scratch.replace(file)
 
 
 def show(result: Mapping[str, Any], console: Console) -> None:

@@ -35,6 +35,11 @@ class Bench:
         """Bytes of the simulated DRAM."""
         return self.memory_bytes * self.memory_words
 
+    @property
+    def cycle(self) -> int:
+        """Cycles since the simulation began."""
+        return int(self.control.cycle.value)
+
     async def reset(self, cycles: int = 4) -> None:
         """Synchronous reset; returns half a period after an edge of the clock."""
         self.control.rst.value = 1

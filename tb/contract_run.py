@@ -16,7 +16,7 @@ from tb.job import CONTRACT, Action, Phase
 from tb.launch import failures_of, prepare_folder, simulate, verdict_of
 from tb.prepare import Stimulus, Tensors, request, save, stimulus
 from tb.settings import ControlTiming
-from tb.variants import find_config
+from tb.variants import bad_operands, find_config
 
 IMAGES = 3
 PATIENCE = 400_000  # cycles
@@ -39,7 +39,8 @@ def run(
     *, variant: str, config: str, simulator: str, seeds: Sequence[int], folder: Path, trace: bool = False,
     coverage: bool = False, **_: Any,
 ) -> Mapping[str, Any]:  # fmt: skip
-    """Every check of tb/contract.py, then every action in every phase, each followed by a compared run."""
+    """Every check of tb/contract.py, then every action in every phase and every bad operand, each followed by a
+    compared run."""
     seed, work = seeds[0], folder / "simulation"
     prepare_folder(work)
     made = contract_stimulus(variant, config, seed)
@@ -51,6 +52,13 @@ def run(
             action=action, phase=phase, delay=delay(action, phase, made),
         )
         for number, (action, phase) in enumerate(ACTIONS)
+    ]  # fmt: skip
+    requests += [
+        request(
+            made, work, f"bad operand {number}", seed, (IMAGES,),
+            action=Action.BAD_OPERAND, phase=Phase.FIRST, delay=1, operand=number,
+        )
+        for number in range(len(bad_operands(variant, find_config(variant, config))))
     ]  # fmt: skip
     done, outcomes = simulate(
         variant, config, simulator, requests, work, seed, timing=ControlTiming(2, 40), trace=trace,

@@ -9,7 +9,7 @@ from compiler.program import Program
 from rtl.lib.registers import Error
 from tb.job import Action, Phase, Request
 from tb.settings import MemorySettings
-from tb.variants import bad_operand
+from tb.variants import bad_operands, find_config
 
 HASH_BYTES = slice(4, 8)
 OFFSET_BYTES = slice(20, 24)
@@ -45,9 +45,8 @@ def disturbance(request: Request) -> Disturbance:
         case Action.BAD_INSTRUCTION:
             return Disturbance(Error.ILLEGAL_INSTRUCTION, lambda p: with_opcode(p, at, 0), index=at)
         case Action.BAD_OPERAND:
-            return Disturbance(
-                Error.OPERAND_RANGE, lambda p: with_instruction(p, at, bad_operand(p.variant)), index=at
-            )
+            wrong = request.operand
+            return Disturbance(Error.OPERAND_RANGE, lambda p: with_bad_operand(p, at, wrong), index=at)
         case Action.BAD_HASH:
             return Disturbance(Error.CONFIG_MISMATCH, other_hash)
         case Action.BAD_REQUEST if request.phase is Phase.CONFIGURE:
@@ -66,6 +65,12 @@ def with_opcode(program: Program, number: int, opcode: int) -> bytes:
     """The image with another opcode in one instruction."""
     place = instruction_place(program, number)
     return program.image[:place] + bytes([program.image[place] & 0xF0 | opcode]) + program.image[place + 1 :]
+
+
+def with_bad_operand(program: Program, number: int, wrong: int) -> bytes:
+    """The image with an instruction replaced by one of the variant's bad ones, counted on past their last."""
+    bad = bad_operands(program.variant, find_config(program.variant, program.config))
+    return with_instruction(program, number, bad[wrong % len(bad)])
 
 
 def with_instruction(program: Program, number: int, instruction: bytes) -> bytes:

@@ -8,6 +8,8 @@ from typing import Protocol
 
 from rtl.lib.registers import BY_NAME, COUNTERS, Control, Error, Interrupt, Status
 
+MOST_EMPTY = 4  # an interrupt falls some cycles after its cause was acknowledged
+
 
 class DeviceError(Exception):
     """The accelerator reported an error; `code` as in rtl/lib/registers.py, `index` of the instruction."""
@@ -119,11 +121,14 @@ class Host:
 
     async def _wait_for(self, wanted: Interrupt) -> None:
         """Take interrupts until one of `wanted` (0: any) has come."""
-        taken = Interrupt(0)
+        taken, empty = Interrupt(0), 0
         while not (taken & wanted or (taken and not wanted)):
             if not await self.transport.interrupt(self.patience):
                 raise DeviceTimeout(await self._state())
             taken = Interrupt(await self.read("IRQ_STATUS"))
+            empty = 0 if taken else empty + 1
+            if empty == MOST_EMPTY:
+                raise DeviceTimeout("the interrupt is high, but IRQ_STATUS has no cause of it")
             await self.write("IRQ_STATUS", int(taken))
             if taken & Interrupt.ERROR:
                 raise DeviceError(await self.read("ERROR"), await self.read("ERROR_PC"))

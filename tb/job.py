@@ -42,7 +42,7 @@ class Request:
     """A program and its images. `program`, `data` are files of the job's folder: the program file, and an
     .npz with `input` (n, ...) and the expected tensor `node:<name>` of every node. `batches` images to
     each RUN, whose descriptors are queued two deep. The action comes in `phase`, `delay` cycles after it
-    began (or at instruction `delay`)."""
+    began (or at instruction `delay`). operand: which of the variant's bad operands."""
 
     name: str
     program: str
@@ -52,6 +52,7 @@ class Request:
     action: Action = Action.RUN
     phase: Phase = Phase.CONFIGURE
     delay: int = 0
+    operand: int = 0
     memory: MemorySettings = CALM
 
 

@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from compiler.errors import AssayError, BadData
 from compiler.networks import load as load_network
+from compiler.program import Program
 from regress.simulators import Outcome, Run
 from tb.job import JOB, Job, Request
 from tb.model import TOP, built_model, memory_words
 from tb.outcome import GIVE_UP, RequestOutcome, hopeless, load_outcomes
+from tb.placement import place, write_regions
 from tb.prepare import Stimulus, golden, request, stimulus
 from tb.settings import AT_ONCE, CALM, ControlTiming, MemorySettings
 from tb.slicing import slice_layers
@@ -24,6 +27,7 @@ from tb.variants import compile_for, find_config
 
 BATCH = 16  # images of one RUN
 MODULE = "tb.simulation"
+MOST_REGIONS = 4096  # REGIONS of tb/hdl/recorder.sv
 
 
 def run_network(
@@ -54,9 +58,15 @@ def run_network(
     made = load_network(network, bits=bits, calibration=calibration)
     made = made.with_inputs(input_path) if input_path else made
     pixels = made.images(images, seed)
-    prepared = stimulus(variant, sizes, made.graph, {made.graph.inputs[0]: pixels}, cached=True)
+    try:
+        prepared = stimulus(variant, sizes, made.graph, {made.graph.inputs[0]: pixels}, cached=True)
+    except AssayError as error:
+        raise error.in_file(network) from None
     if layers:
         prepared = sliced(variant, sizes, prepared, layers)
+    check_limits(
+        prepared.program, images, memory_words(simulator, sizes.memory_bytes), sizes.memory_bytes, seed
+    )
     batches = [min(BATCH, images - first) for first in range(0, images, BATCH)]
     prepare_folder(folder)
     item = request(prepared, folder, "network", seed, batches, memory=memory)
@@ -78,6 +88,20 @@ def run_network(
     )
     (folder / "network.json").write_text(json.dumps(result, indent=1))
     return result
+
+
+def check_limits(program: Program, images: int, words: int, memory_bytes: int, seed: int) -> None:
+    """Raises BadData for more images than the simulated memory, or the recorder's table of regions, can hold."""
+    where = place(program, images, memory_bytes, seed)
+    if where.end > words * memory_bytes:
+        raise BadData(
+            f"{images} images need {where.end:,} bytes; the simulated memory has {words * memory_bytes:,}"
+        )
+    regions = len(write_regions(program, images, where.outputs))
+    if regions > MOST_REGIONS:
+        raise BadData(
+            f"{images} images write {regions:,} regions; the recorder watches {MOST_REGIONS:,} at most"
+        )
 
 
 def sliced(variant: str, sizes: Any, whole: Stimulus, layers: str) -> Stimulus:

@@ -81,6 +81,10 @@ class Scoreboard(uvm_subscriber):
         self._expected, self._abandoned = None, True
         return self.verdict
 
+    def rest(self) -> None:
+        """The accelerator has been reset: a layer that ends from now on belongs to nothing."""
+        self._abandoned = False
+
     def write(self, item: LayerItem) -> None:
         """Compare what a layer made."""
         if self._abandoned:
@@ -145,6 +149,7 @@ class Scoreboard(uvm_subscriber):
             golden = expected.tensors[node][position]
             self._tally(golden.size)
             self._judge(total, compare_observed(layer.name, node, position, golden, seen, item.taps))
+            self._check_shown_once(total, node, int(seen.conflicts.sum()))
 
     def _unexplained(self, item: LayerItem, rows: npt.NDArray[np.int64]) -> None:
         """Results were written that the layer table does not account for."""
@@ -154,6 +159,14 @@ class Scoreboard(uvm_subscriber):
             f"layer {total.name}: instruction {first['tag']} wrote to address 0x{first['address']:x} "
             f"in cycle {first['cycle']} what belongs to no tensor ({len(rows)} such writes)"
         )
+
+    def _check_shown_once(self, total: LayerTotal, node: str, conflicts: int) -> None:
+        """A wrong value does not become right by being overwritten."""
+        if conflicts:
+            total.equal = False
+            self.verdict.fail(
+                f"layer {total.name}: node {node}: {conflicts} values were shown twice, differently"
+            )
 
     def _judge(self, total: LayerTotal, found: Mismatch | None) -> None:
         if found:

@@ -28,6 +28,7 @@ from tb.records import PROGRAM_TAG
 from tb.scoreboard import Verdict
 from tb.settings import MemorySettings
 
+HOST_CYCLES = 400  # most that the register accesses around a RUN take, held back by the bench
 QUEUE = 3  # descriptors that may be unfinished: one running, two waiting
 Tensors = Mapping[str, npt.NDArray[np.int8]]
 
@@ -73,9 +74,11 @@ class RequestSequence:
         await env.host.configure(self.program.image, where.program)
         before = await env.memory.traffic()
         env.scoreboard.expect(expected)
-        begin = time.perf_counter()
+        begin, first_cycle = time.perf_counter(), env.bench.cycle
         await self._run_batches(where)
+        elapsed = env.bench.cycle - first_cycle
         verdict = await self._verdict(expected)
+        self._check_cycles(verdict, elapsed)
         self.outcome.run_seconds = time.perf_counter() - begin
         after = await env.memory.traffic()
         self._report(verdict, after[0] - before[0], after[1] - before[1])
@@ -100,7 +103,11 @@ class RequestSequence:
         for image in range(self.images):
             data = stored[image * size : (image + 1) * size]
             env.scoreboard.check_memory(expected, image, data, self.memory_map.outputs + image * size, writes)
-        return env.scoreboard.close(env.layer.monitor.taps.drop(), await env.host.counters())
+        counters = await env.host.counters()
+        verdict = env.scoreboard.close(env.layer.monitor.taps.drop(), counters)
+        if await env.host.counters() != counters:
+            self.outcome.failures.append("the counters go on after the last image")
+        return verdict
 
     def _expectation(self) -> Expectation:
         inputs = {place.tensor for place in self.program.inputs}
@@ -124,6 +131,13 @@ class RequestSequence:
             self.program, self.images, verdict.layers, int(read.sum()), int(written.sum())
         )
 
+    def _check_cycles(self, verdict: Verdict, elapsed: int) -> None:
+        """CYCLES against the cycles of the bench, from before the RUN is written to after its interrupt is read."""
+        counted = sum(layer.counters["CYCLES"] for layer in verdict.layers)
+        least = elapsed - HOST_CYCLES if len(self.request.batches) == 1 else 0
+        if not least <= counted <= elapsed:
+            self.outcome.failures.append(f"counter CYCLES is {counted}, but {elapsed} cycles went by")
+
     async def _disturb(self, plan: Disturbance) -> None:
         """Run into the disturbance, see the error it must bring, and reset."""
         env = self.env
@@ -145,6 +159,8 @@ class RequestSequence:
         if plan.error is Error.NONE or plan.request:
             await env.memory.load(address, image)
             await env.host.request_configure(address, len(image))
+        if plan.error is Error.NONE:
+            await env.bench.cycles(1 + self.request.delay % max(1, self.request.memory.latency))
         if plan.request:
             await self._ask_for_nothing()
         elif plan.error is not Error.NONE:
@@ -209,6 +225,7 @@ class RequestSequence:
                 self.outcome.failures.append(f"{name} is 0x{value:x} after a soft reset")
         env.layer.monitor.publish()
         env.layer.monitor.taps.drop()
+        env.scoreboard.rest()
 
 
 def told(found: DeviceError) -> str:

@@ -39,6 +39,7 @@ class Requests(uvm_test):
         """Carry out the requests; failures are in the results, not exceptions."""
         self.raise_objection()
         self.env.host.patience = self.job.patience
+        self.env.bench.control.seed.value = self.job.seed  # of the stalls of the control port, taken in reset
         await self.env.bench.reset()
         if self.job.contract:
             await self.check_contract()

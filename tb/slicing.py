@@ -14,8 +14,6 @@ def slice_layers(graph: Graph, program: Program, layers: str) -> Graph:
     """The nodes of layers a:b (numbers in the layer table, b excluded; either may be missing) or of one
     layer by number or name. Raises UnknownName."""
     chosen = program.layers[_range(program, layers)]
-    if not chosen:
-        raise UnknownName(f"--layers {layers} chooses none of the {len(program.layers)} layers")
     names = {node for layer in chosen for node in layer.nodes}
     numbers = [number for number, node in enumerate(graph.nodes) if node.name in names]
     return subgraph(graph, graph.nodes[min(numbers) : max(numbers) + 1])
@@ -43,6 +41,9 @@ def _range(program: Program, layers: str) -> slice:
         return slice(number, number + 1)
     try:
         start = int(first) if first else 0
-        return slice(start, (int(last) if last else len(names)) if colon else start + 1)
+        stop = (int(last) if last else len(names)) if colon else start + 1
     except ValueError:
         raise UnknownName(f"--layers {layers} is neither a:b nor the name of a layer") from None
+    if not 0 <= start < stop <= len(names):
+        raise UnknownName(f"--layers {layers} is no part of 0:{len(names)}, the layers there are")
+    return slice(start, stop)

@@ -48,7 +48,7 @@ def compile_for(variant: str, graph: Graph, config: Any) -> Program:
     return compiler(graph, config)
 
 
-def bad_operand(variant: str) -> bytes:
-    """tb/<variant>'s instruction with an operand out of range."""
-    made: bytes = import_module(f"tb.{variant}.programs").bad_operand()
+def bad_operands(variant: str, config: Any) -> list[bytes]:
+    """tb/<variant>'s instructions with an operand out of range, one for each rule."""
+    made: list[bytes] = import_module(f"tb.{variant}.programs").bad_operands(config)
     return made

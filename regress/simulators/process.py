@@ -6,6 +6,7 @@ group, which the runner ends as a whole.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import signal
@@ -66,10 +67,9 @@ def wait_for(process: subprocess.Popen[bytes], timeout_seconds: float | None, st
 
 def end(process: subprocess.Popen[bytes], own_group: bool) -> None:
     """Kill the process, with its group all it started, and collect it."""
-    if process.poll() is not None:
-        return
     if own_group:
-        os.killpg(process.pid, signal.SIGKILL)
-    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # also when only what it started is left
+    elif process.poll() is None:
         process.kill()
     process.wait()

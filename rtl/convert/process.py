@@ -25,15 +25,18 @@ def convert_in_subprocess(
     """Convert `module:function` in a fresh interpreter; see `main` for what the function returns.
 
     `arguments` are passed to the function as strings; `path` is searched for the module before the
-    repository. Raises ConvertError with the child's message.
+    repository. Raises ConvertError with the child's message, OSError when the child broke down.
     """
     command = [sys.executable, "-m", "rtl.convert", target, *arguments, "--out", str(out_dir)]
     command += ["--name", name] if name else []
     search = [*map(str, path), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(search)}
     result = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if result.returncode:
+    if result.returncode == BAD_INPUT:
         raise ConvertError(result.stderr.strip())
+    if result.returncode:
+        last = result.stderr.strip().rpartition("\n")[2]
+        raise OSError(f"the converter of {target} ended with status {result.returncode}: {last}")
     return read(out_dir)
 
 

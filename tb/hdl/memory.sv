@@ -134,7 +134,7 @@ module memory #(
             file = $fopen($sformatf("load_%0d.bin", command_index), "rb");
             got = $fread(words, file, first, count);
             $fclose(file);
-            if (got != count * BYTES) $display("memory: load_%0d.bin gave %0d bytes", command_index, got);
+            if (got != count * BYTES) $fatal(1, "memory: load_%0d.bin gave %0d bytes", command_index, got);
         end
     endtask
 

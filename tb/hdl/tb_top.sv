@@ -107,7 +107,8 @@ module tb_top #(
         .bvalid(mem_bvalid), .bready(mem_bready), .bid(mem_bid), .bresp(mem_bresp)
     );
 
-    axi_checker #(.BYTES(BYTES)) memory_checker (
+    // IDs: instruction fetch 0, the core's reads 1; every write 0.
+    axi_checker #(.BYTES(BYTES), .IDS(2)) memory_checker (
         .clk(clk), .rst(rst), .cycle(cycle), .failures(memory_failures),
         .arvalid(mem_arvalid), .arready(mem_arready), .arid(mem_arid), .araddr(mem_araddr), .arlen(mem_arlen),
         .arsize(mem_arsize), .arburst(mem_arburst), .aruser(mem_aruser),

@@ -101,7 +101,8 @@ def _stride(shape: LayerShape) -> Stride:
 
 
 def _tiles(shape: LayerShape, made: Stimulus, config: Config) -> Iterator[tuple[str, Values]]:
-    if shape.operator is Operator.CONVOLUTION:
+    # Of a larger kernel the channels are cut within each kernel row: its tiles are not those of the channels.
+    if shape.operator is Operator.CONVOLUTION and _kernel(shape) is Kernel.ONE:
         cut = cut_of_layer(made.program, 0, shape.in_channels, shape.out_channels, config)
         if cut:
             yield "tiles", (cut.reduction.name, cut.outputs.name, cut.pixels.name)

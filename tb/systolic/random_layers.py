@@ -13,6 +13,7 @@ from compiler.errors import DoesNotFit
 from compiler.program import Program
 from golden.ir import Graph
 from rtl.systolic.config import CONFIGS, Config
+from tb.coverage import write_records
 from tb.job import Action, Phase, Request
 from tb.launch import failures_of, prepare_folder, simulate, verdict_of
 from tb.outcome import RequestOutcome
@@ -70,7 +71,7 @@ def run(
         for item, outcome in zip(items, outcomes, strict=True)
         if outcome.passed
     ]
-    (folder / "coverage.json").write_text(json.dumps([hit.record() for hit in hits]))
+    write_records(folder, variant, hits)
     return {
         "verdict": verdict_of(outcomes),
         "checked": sum(outcome.values for outcome in outcomes),
@@ -118,7 +119,7 @@ def make_request(item: Item, folder: Path, index: int) -> Request:
     delay = _delay(under, item.made.program)
     return request(
         item.made, folder, f"item{index}", item.seed, under.batches,
-        memory=under.memory, action=under.action, phase=under.phase, delay=delay,
+        memory=under.memory, action=under.action, phase=under.phase, delay=delay, operand=item.seed,
     )  # fmt: skip
 
 

@@ -1,16 +1,25 @@
-"""What becomes of requests that a simulation did not reach."""
+"""What becomes of requests that a simulation cannot hold or did not reach."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from compiler.errors import BadData, UnknownName
 from regress.simulators.base import Outcome
+from rtl.systolic.config import CONFIGS
+from tb.host import DeviceTimeout, Host
 from tb.job import Request
-from tb.launch import complete
+from tb.launch import check_limits, complete
 from tb.outcome import GIVE_UP, RequestOutcome, hopeless
+from tb.slicing import slice_layers
+from tb.systolic.programs import contract_graph
+from tb.variants import compile_for
+
+TINY = CONFIGS["tiny"]
 
 GOOD = RequestOutcome("good", "run", 1, 1, values=3)
 BAD = replace(GOOD, failures=["wrong"])
@@ -45,3 +54,43 @@ def test_a_request_that_was_not_reached_has_failed(
     outcomes = complete(requests, found, done)
     assert len(outcomes) == len(requests)
     assert all(reason in outcome.failures[0] and not outcome.passed for outcome in outcomes[len(found) :])
+
+
+@pytest.mark.parametrize(
+    ("images", "words", "message"), [(9, 64, "simulated memory"), (5000, 1 << 20, "recorder")]
+)
+def test_more_images_than_the_bench_holds_are_bad_input(images: int, words: int, message: str) -> None:
+    graph = contract_graph(TINY, 1)
+    with pytest.raises(BadData, match=f"{images} images .*{message}"):
+        check_limits(compile_for("systolic", graph, TINY), images, words, TINY.memory_bytes, 1)
+
+
+@pytest.mark.parametrize("layers", ["0:99", "-2:-1", "2:1", "7", "1:x", "no such layer"])
+def test_layers_that_are_not_there_are_bad_input(layers: str) -> None:
+    graph = contract_graph(TINY, 1)
+    with pytest.raises(UnknownName, match="--layers"):
+        slice_layers(graph, compile_for("systolic", graph, TINY), layers)
+
+
+class StuckInterrupt:
+    """A transport whose interrupt is high for no reason."""
+
+    async def read(self, address: int) -> int:
+        return 0
+
+    async def write(self, address: int, value: int) -> None:
+        pass
+
+    async def load(self, address: int, data: bytes) -> None:
+        pass
+
+    async def dump(self, address: int, length: int) -> bytes:
+        return b""
+
+    async def interrupt(self, cycles: int) -> bool:
+        return True
+
+
+def test_an_interrupt_without_a_cause_ends_the_wait() -> None:
+    with pytest.raises(DeviceTimeout, match="no cause"):
+        asyncio.run(Host(StuckInterrupt()).wait())

@@ -93,6 +93,13 @@ def test_value_never_written_is_told(board: Scoreboard) -> None:
     assert "(0, 1, 1, 0): expected 3, got nothing; 4 of 12" in line
 
 
+def test_value_shown_wrong_and_then_overwritten_is_told(board: Scoreboard) -> None:
+    wrong, right = taps(VALUES + 1), taps(VALUES)
+    board.write(item(np.concatenate([wrong, right])))
+    (failure,) = failures(board)
+    assert failure == f"layer conv: node map: {SIZE} values were shown twice, differently"
+
+
 def test_write_outside_the_tensor_is_told(board: Scoreboard) -> None:
     records = np.concatenate([taps(VALUES), taps(VALUES)[:1]])
     records[-1]["address"] = 640
@@ -135,6 +142,15 @@ def test_event_without_a_request_is_told(board: Scoreboard) -> None:
     board.expect(expectation())
     board.write(item(taps(VALUES)))
     assert any("no request is running" in line for line in failures(board))
+
+
+def test_layer_end_after_a_finished_reset_is_told(board: Scoreboard) -> None:
+    board.abandon()
+    board.write(item(taps(VALUES)))
+    assert board.stray == []
+    board.rest()
+    board.write(item(taps(VALUES)))
+    assert len(board.stray) == 1
 
 
 def test_memory_is_compared(board: Scoreboard) -> None:
