@@ -23,7 +23,7 @@ from tb.systolic.coverage import sample
 from tb.systolic.layer_graph import layer_data, layer_graph
 from tb.systolic.layer_item import LayerShape, LayerSource
 from tb.systolic.small_graph import small_graph
-from tb.systolic.strata import Circumstances, circumstances, stratum
+from tb.systolic.strata import Circumstances, circumstances, is_graph, stratum
 
 BUDGET = {"tiny": 3000}
 LARGEST_BUDGET = 8000
@@ -107,7 +107,7 @@ def _drawn(
     source: LayerSource, seed: int, index: int, under: Circumstances, budget: int
 ) -> tuple[LayerShape, Graph]:
     """A layer of the item's stratum, or a small graph where something is to happen after its first layer."""
-    if under.phase is Phase.LATER:
+    if under.phase is Phase.LATER or is_graph(index):
         return small_graph(source, seed, budget // 2)
     shape = source.layer(seed, stratum(index, source.config.rows), budget)
     return shape, layer_graph(shape, seed)

@@ -66,7 +66,7 @@ class Circumstances:
 
 def stratum(index: int, shift: int) -> dict[str, int]:
     """The classes that item number `index` fixes. Of eight items five go through the first cross, one
-    through the tiles, one through the other operators, and one is free. `shift`: configurations begin at
+    through the tiles, one through the other operators (or is a small graph), and one is free. `shift`: configurations begin at
     different places, so that together they bring two seeds to each bin."""
     group, place = divmod(index, 8)
     if place < 5:
@@ -77,6 +77,12 @@ def stratum(index: int, shift: int) -> dict[str, int]:
         others = {**_mixed(OPERATORS, group + shift), **_mixed(DATA, group + shift)}
         return {**others, **(NARROW if others["operator"] == Operator.FULLY_CONNECTED and group % 2 else {})}
     return {}
+
+
+def is_graph(index: int) -> bool:
+    """Is item number `index` a small graph, even if nothing is to happen after a layer of it?"""
+    group, place = divmod(index, 8)
+    return place == 6 and group % 5 in (1, 4)
 
 
 def _mixed(classes: tuple[tuple[str, object], ...], number: int) -> dict[str, int]:
@@ -95,7 +101,9 @@ def circumstances(index: int, seed: int) -> Circumstances:
     action, phase = disturbance(index)
     # Three images leave reads, writes and layer ends to come wherever the action finds the first one.
     batches = rng.choice(BATCHES) if action is Action.RUN else (3,)
-    return Circumstances(memory(rng.choice(MEMORIES), rng), action, phase, batches, rng.random())
+    # In a slow memory's time the maps of later layers are still loaded while the first one is computed.
+    kind = rng.choice(MEMORIES[1:] if is_graph(index) else MEMORIES)
+    return Circumstances(memory(kind, rng), action, phase, batches, rng.random())
 
 
 def disturbance(index: int) -> tuple[Action, Phase]:
