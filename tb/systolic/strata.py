@@ -65,9 +65,9 @@ class Circumstances:
 
 
 def stratum(index: int, shift: int) -> dict[str, int]:
-    """The classes that item number `index` fixes. Of eight items five go through the first cross, one
-    through the tiles, one through the other operators (or is a small graph), and one is free. `shift`: configurations begin at
-    different places, so that together they bring two seeds to each bin."""
+    """The classes that item number `index` fixes. Of eight items five go through the first cross, one through the
+    tiles, one through the other operators (or is a small graph), and one is free. `shift`: configurations begin
+    at different places, so that together they bring two seeds to each bin."""
     group, place = divmod(index, 8)
     if place < 5:
         return {**_mixed(CROSS, 5 * group + place + shift), "operator": int(Operator.CONVOLUTION)}
