@@ -268,16 +268,19 @@ class LayerSource:
             shape = self._draw(stratum, limit)
         return shape
 
-    def layer_on(self, seed: int, size: tuple[int, int, int], budget: int) -> LayerShape:
-        """A layer whose map has this height, width and number of channels; 1x1 where the rules allow no
-        other."""
+    def layer_on(
+        self, seed: int, size: tuple[int, int, int], budget: int, stratum: Mapping[str, int] | None = None
+    ) -> LayerShape:
+        """A layer with the classes that `stratum` fixes, whose map has this height, width and number of channels;
+        1x1 where the rules allow no other."""
         height, width, channels = size
         if max(height, width) > LARGEST_MAP or channels >= 3 * self.config.rows:
             return LayerShape(
                 Operator.CONVOLUTION, Precision.INT4, Fusion.NONE, Corner.RANDOM, (1, 1), (1, 1), (0, 0, 0,
                 0), height, width, channels, self.config.columns,
             )  # fmt: skip
-        return self.layer(seed, {"height": height, "width": width, "in_channels": channels}, budget)
+        fixed = {"height": height, "width": width, "in_channels": channels, **(stratum or {})}
+        return self.layer(seed, fixed, budget)
 
     def _draw(self, stratum: Mapping[str, int], limit: int) -> LayerShape:
         low, high = self._sides(stratum.get("pixel_tiles"), limit)

@@ -108,7 +108,7 @@ def _drawn(
 ) -> tuple[LayerShape, Graph]:
     """A layer of the item's stratum, or a small graph where something is to happen after its first layer."""
     if under.phase is Phase.LATER or is_graph(index):
-        return small_graph(source, seed, budget // 2)
+        return small_graph(source, seed, budget // 2, late_input=is_graph(index))
     shape = source.layer(seed, stratum(index, source.config.rows), budget)
     return shape, layer_graph(shape, seed)
 
