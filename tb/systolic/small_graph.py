@@ -6,10 +6,10 @@ import random
 
 from golden.ir import Graph
 from tb.systolic.layer_graph import GraphMaker
-from tb.systolic.layer_item import LayerShape, LayerSource, Operator
+from tb.systolic.layer_item import LayerShape, LayerSource, Operator, Stride
 
 LEAST_LAYERS, MOST_LAYERS = 2, 4
-_LATE = {"height": 8, "width": 8, "in_channels": 8}
+_LATE = {"height": 14, "width": 14, "in_channels": 8, "stride": int(Stride.ONE)}
 
 
 def small_graph(
