@@ -22,6 +22,7 @@ from rtl.systolic.config import Config
 vsc.set_solver_backend("dv-solve")  # the default one is many times slower
 
 LARGEST_MAP = 40
+_TWO_TILES = (5, 12)  # sides of maps that are cut in two more often than others
 MAP_LIMITS = (LARGEST_MAP, 24, 14, 9, 6)  # of successive draws, until one is cheap enough
 
 
@@ -293,11 +294,14 @@ class LayerSource:
         return self._shape(self._item)
 
     def _sides(self, pixel_tiles: int | None, limit: int) -> tuple[int, int]:
-        """Least and greatest height and width of a map that a bank of accumulators cuts into so many
-        tiles."""
-        bank = self.config.bank_accumulators
-        one, two = math.isqrt(bank), math.isqrt(2 * bank)
-        bounds = {Tiles.ONE: (1, one), Tiles.TWO: (one + 1, two), Tiles.MORE: (two + 2, LARGEST_MAP)}
+        """Least and greatest height and width of a map that is cut into so many tiles. The compiler cuts long before
+        a bank of accumulators is full, so that the post-processor works on one tile while the array fills the next."""
+        one, two = (math.isqrt(part * self.config.bank_accumulators) for part in (1, 2))
+        bounds = {
+            Tiles.ONE: (1, max(2, one // 4)),
+            Tiles.TWO: _TWO_TILES,
+            Tiles.MORE: (two + 2, LARGEST_MAP),
+        }
         return (1, limit) if pixel_tiles is None else bounds[Tiles(pixel_tiles)]
 
     def _shape(self, item: Any) -> LayerShape:

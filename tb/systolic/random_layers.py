@@ -24,6 +24,7 @@ from tb.systolic.layer_graph import layer_data, layer_graph
 from tb.systolic.layer_item import LayerShape, LayerSource
 from tb.systolic.small_graph import small_graph
 from tb.systolic.strata import Circumstances, circumstances, is_graph, stratum
+from tb.systolic.tiles import cut_of_layer
 
 BUDGET = {"tiny": 3000}
 LARGEST_BUDGET = 8000
@@ -90,17 +91,31 @@ def draw(config: Config, seeds: Sequence[int], first: int) -> list[Item]:
 
 
 def _item(source: LayerSource, seed: int, index: int) -> Item:
-    """The first layer that fits the configuration, of those that the seed gives."""
+    """The first layer of those that the seed gives that fits the configuration and is cut as its stratum asks; where
+    none is cut so, the last that fits."""
     under, config = circumstances(index, seed), source.config
-    budget = BUDGET.get(config.name, LARGEST_BUDGET)
+    budget, item = BUDGET.get(config.name, LARGEST_BUDGET), None
     for redraw in range(REDRAWS):
         shape, graph = _drawn(source, seed + redraw, index, under, budget)
         try:
             data = layer_data(graph, shape.corner, seed, sum(under.batches))
-            return Item(seed, shape, stimulus("systolic", config, graph, data), under)
+            item = Item(seed, shape, stimulus("systolic", config, graph, data), under)
         except DoesNotFit:
             continue
-    raise DoesNotFit(f"item {index}, seed {seed}: none of {REDRAWS} layers fits {config.name}")
+        if _cut_as_asked(item, index, config):
+            break
+    if item is None:
+        raise DoesNotFit(f"item {index}, seed {seed}: none of {REDRAWS} layers fits {config.name}")
+    return item
+
+
+def _cut_as_asked(item: Item, index: int, config: Config) -> bool:
+    """Where the stratum asks for a number of pixel tiles, which only the compiler decides, it is so."""
+    asked, shape = stratum(index, config.rows).get("pixel_tiles"), item.shape
+    if asked is None:
+        return True
+    cut = cut_of_layer(item.made.program, 0, shape.in_channels, shape.out_channels, config)
+    return cut is not None and cut.pixels == asked
 
 
 def _drawn(
