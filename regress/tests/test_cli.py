@@ -70,8 +70,14 @@ def test_each_error_has_its_code(error: BaseException, code: int) -> None:
         (("compile", "systolic", "fashion_int8", "--config", "huge"), "no configuration 'huge'"),
         (("run", "systolic", "fashion_int8", "--sim", "magic"), "must be verilator or icarus"),
         (("regress", "--suite", "weekly"), "must be one of smoke, ci, nightly"),
-        (("run", "systolic", "fashion_int8", "--bits", "4"), "fashion_int8: --bits and --calibration are for"),
-        (("run", "systolic", "fashion_int8", "--json", "/nowhere/r.json"), "/nowhere/r.json: cannot be written"),
+        (
+            ("run", "systolic", "fashion_int8", "--bits", "4"),
+            "fashion_int8: --bits and --calibration are for",
+        ),
+        (
+            ("run", "systolic", "fashion_int8", "--json", "/nowhere/r.json"),
+            "/nowhere/r.json: cannot be written",
+        ),
         (("compile", "systolic", "fashion_int8", "-o", "/nowhere/x"), "/nowhere/x: cannot be written"),
         (("disasm", "/nowhere.program"), "/nowhere.program: cannot be read"),
     ],
