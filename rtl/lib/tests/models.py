@@ -2,10 +2,7 @@
 
 import functools
 import hashlib
-import os
 import re
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,10 +10,8 @@ from pathlib import Path
 
 from regress.simulators.cache import cache_root, get_or_build
 from rtl.convert import Port, convert_in_subprocess
-from rtl.convert.lint import _environment, _verilator_program, lint
-from rtl.convert.tests.simulate import has_verilator
-
-_FLAGS = "CFG_CXXFLAGS_PCH_I=-include CXX=g++ LINK=g++ AR=ar PYTHON3=python3"
+from rtl.convert.lint import lint
+from rtl.convert.tests.simulate import RANDOM_REGISTERS, build_icarus, build_verilator, call, has_verilator
 
 
 @dataclass(frozen=True)
@@ -29,8 +24,8 @@ class Model:
     def run(self, stimulus: Path, cycles: int) -> Iterator[tuple[str, list[str]]]:
         """Each level's name, and a line of output bits for each cycle."""
         for level, command in self.levels:
-            text = _call([*command, f"+stimulus={stimulus}", f"+cycles={cycles}"])
-            yield level, [line for line in text.splitlines() if not line.startswith("-")]
+            lines = call([*command, f"+stimulus={stimulus}", f"+cycles={cycles}"])
+            yield level, [line for line in lines if not line.startswith("-")]
 
 
 def address(name: str) -> str:
@@ -53,9 +48,7 @@ def prepared(name: str, bench: str) -> Model:
     folder = get_or_build(place, functools.partial(_build, texts=texts, top=conversion.top))
     levels = [("icarus", ("vvp", "-n", str(folder / "icarus")))]
     if has_verilator():
-        levels.append(
-            ("verilator", (str(folder / "simulate"), "+verilator+rand+reset+2", "+verilator+seed+7"))
-        )
+        levels.append(("verilator", (str(folder / "simulate"), *RANDOM_REGISTERS)))
     return Model(conversion.ports, tuple(levels))
 
 
@@ -78,45 +71,8 @@ def _connections(conversion) -> dict[str, object]:
 def _build(scratch: Path, texts: dict[str, str], top: str) -> None:
     for name, text in texts.items():
         (scratch / name).write_text(text)
-    files = [str(scratch / name) for name in texts]
-    lint([Path(file) for file in files if not file.endswith("bench.v")], top)
-    _call(["iverilog", "-g2012", "-s", "bench", "-o", str(scratch / "icarus"), *files])
+    files = [scratch / name for name in texts]
+    lint([file for file in files if file.name != "bench.v"], top)
+    build_icarus(files, "bench", scratch)
     if has_verilator():
-        _verilate(scratch, files)
-
-
-def _verilate(scratch: Path, files: list[str]) -> None:
-    program = _verilator_program()
-    environment = {**os.environ, **_environment(program), "MAKEFLAGS": _FLAGS}
-    _call(
-        [
-            program,
-            "--binary",
-            "--timing",
-            "-Wno-fatal",
-            "-Wno-lint",
-            "--x-initial",
-            "unique",
-            "-CFLAGS",
-            "-fcoroutines -std=gnu++20 -O0",
-            "-MAKEFLAGS",
-            "OPT_FAST= OPT_GLOBAL=-O0",
-            "--top-module",
-            "bench",
-            "--Mdir",
-            str(scratch / "verilated"),
-            "-o",
-            "simulate",
-            *files,
-        ],
-        environment,
-    )
-    shutil.move(scratch / "verilated" / "simulate", scratch / "simulate")
-    shutil.rmtree(scratch / "verilated")
-
-
-def _call(command: list[str], environment: dict[str, str] | None = None) -> str:
-    result = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if result.returncode:
-        raise RuntimeError(f"{command[0]} failed:\n{result.stderr}{result.stdout}")
-    return result.stdout
+        build_verilator(files, "bench", scratch)
