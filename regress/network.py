@@ -6,22 +6,20 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from compiler import api
 from compiler.errors import AssayError, BadData, MalformedFile, UnknownName
-from compiler.networks import load
 from compiler.program import Program
 from regress.execute import plain
 from regress.report.networks import speed_line
 from regress.simulators import SimulatorError, find
 from regress.simulators.cache import ROOT, locked
 from tb.launch import run_network
-from tb.variants import compile_for, find_config
 
 SHOWN_FAILURES = 10
 
@@ -51,24 +49,18 @@ class Order:
 
 def compile_program(variant: str, network: str, config: str, bits: int, calibration: str) -> Program:
     """The program of a network. Raises AssayError."""
-    sizes = find_config(variant, config)
-    graph = load(network, bits=bits, calibration=calibration or None).graph
-    try:
-        return compile_for(variant, graph, sizes)
-    except AssayError as error:
-        raise error.in_file(network) from None
+    return api.compile_network(variant, network, config, bits=bits, calibration=calibration or None).program
 
 
 def disassemble(file: Path) -> str:
     """The listing of a program file, by the disassembler of its variant. Raises AssayError."""
     program = Program.load(file)
     try:
-        text: str = import_module(f"compiler.{program.variant}").disassemble(program)
+        return api.disassemble(program)
     except AssayError as error:
         raise error.in_file(str(file)) from None
-    except (ImportError, AttributeError, LookupError, ValueError) as error:
+    except (AttributeError, LookupError, ValueError) as error:
         raise MalformedFile(f"cannot be listed: {error}", file=str(file)) from None
-    return text
 
 
 def run_order(order: Order) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Protocol
 
-from compiler.errors import UnknownName
+from compiler.api import config_of
 from compiler.program import Program
 from golden.ir import Graph
 
@@ -33,13 +33,7 @@ class Config(Protocol):
 
 def find_config(variant: str, config: str) -> Any:
     """rtl/<variant>/config.py's configuration of that name. Raises UnknownName."""
-    try:
-        configs: dict[str, Config] = import_module(f"rtl.{variant}.config").CONFIGS
-    except ModuleNotFoundError:
-        raise UnknownName(f"no accelerator '{variant}'") from None
-    if config not in configs:
-        raise UnknownName(f"{variant} has no configuration '{config}': there are {', '.join(configs)}")
-    return configs[config]
+    return config_of(variant, config)
 
 
 def compile_for(variant: str, graph: Graph, config: Any) -> Program:
