@@ -38,6 +38,7 @@ class Opcode(IntEnum):
     POST_SETUP = 5  # scalars that the following POST instructions use
     POST = 6  # accumulators or scratchpad -> requantise, add, pool -> scratchpad
     STORE = 7  # scratchpad -> memory
+    MATMUL_SETUP = 8  # scalars that the following MATMUL instructions use
     END = 15  # every unit idle: the image is done
 
 
@@ -53,6 +54,14 @@ class PoolKind(IntEnum):
     NONE = 0
     MAX = 1
     AVERAGE = 2
+
+
+class Sparsity(IntEnum):
+    """How many of four neighbours in the reduction have a weight, and so an element of the array."""
+
+    DENSE = 0
+    TWO_OF_FOUR = 1
+    ONE_OF_FOUR = 2
 
 
 @dataclass(frozen=True)
@@ -83,31 +92,39 @@ _MOVE = (
     Field("length", 24, "bytes, at least 1"),
 )
 _SCRATCHPAD = (Field("address", 24, "byte address in the scratchpad; equal to `offset` modulo the port width"),)
+_TILE = (Field("indexed", 1, "tiles of a sparse layer: positions stand before the weights"),)
 _SET = (Field("parameter_set", 6, "index of the parameter set"),)
 
+_MATMUL_SETUP = (
+    Field("row_elements", 16, "elements in a map row (width x channels): lanes outside 0..row_elements-1 read zero"),
+    Field("row_pitch", 16, "scratchpad bytes from one map row to the next"),
+    Field("kernel_row", 14, "elements in a kernel row: what lane `split` lies behind lane 0 of the next kernel row"),
+    Field("x_step", 14, "elements from one output pixel to the next"),
+    Field("row_step", 18, "scratchpad bytes from one output row to the next"),
+    Field("y_size", 11, "rows in the map: rows outside 0..y_size-1 read zero"),
+    Field("y_step", 3, "map rows from one output row to the next"),
+    Field("wide", 1, "8-bit activations: two passes, high nibble (shift + 1) and low nibble"),
+    Field("zero_point", 8, "subtracted from every activation inside the map", True),
+    Field("sparsity", 2, "Sparsity: lanes that share an element, and elements that share lanes"),
+)
 _MATMUL = (
     Field("map_address", 24, "scratchpad byte of lane 0 at the first pixel; wraps: padding may begin before the map"),
     Field("x_start", 17, "place of lane 0 in its map row at the first pixel, in elements; negative in padding", True),
-    Field("row_elements", 16, "elements in a map row (width x channels): lanes outside 0..row_elements-1 read zero"),
-    Field("x_step", 14, "elements from one output pixel to the next"),
-    Field("row_step", 18, "elements from one output row to the next"),
     Field("y_start", 11, "map row read for the first output row; negative in padding", True),
-    Field("y_size", 11, "rows in the map: rows outside 0..y_size-1 read zero"),
-    Field("y_step", 3, "map rows from one output row to the next"),
     Field("rows", 11, "output rows to stream"),
     Field("columns", 11, "output pixels a row to stream"),
-    Field("k_lanes", 8, "array rows in use; the others read zero"),
+    Field("k_lanes", 8, "lanes in use; the others read zero"),
+    Field("split", 8, "first lane that belongs to the next kernel row; k_lanes: none"),
+    Field("products", 8, "array rows in use: products a column for each pixel"),
     Field("c_lanes", 8, "array columns in use"),
     Field("accumulator", 14, "accumulator of the first pixel"),
     Field("accumulator_row_step", 14, "accumulators from one output row to the next"),
     Field("first", 1, "overwrite the accumulators instead of adding to them"),
     Field("shift", 2, "weight of this product: 0, 4 or 8 bits to the left, in units of 4"),
-    Field("wide", 1, "8-bit activations: two passes, high nibble (shift + 1) and low nibble"),
     Field("weight_signed", 1, "weight nibbles are two's complement (0: unsigned low halves of 8-bit weights)"),
     Field("reuse", 1, "keep the weights of the instruction before; no tile is taken from the FIFO"),
-    Field("zero_point", 8, "subtracted from every activation inside the map", True),
     Field("count", 1, "count MACs (set in one of the nibble passes of a tile)"),
-    Field("skipped", 28, "nominal products of this tile that its rectangle leaves out"),
+    Field("skipped", 28, "nominal products of this tile that are not executed"),
 )
 _POST_SETUP = (
     Field("output_zero_point", 8, "added after requantisation", True),
@@ -147,13 +164,15 @@ _POST = (
     Field("parameter_set", 6, "biases, multipliers and shifts to requantise with"),
     Field("add", 1, "add the operand at `operand`"),
     Field("operand", 24, "scratchpad byte of the operand for the first result"),
+    Field("settle", 1, "begin when every earlier result can be read back: some of them are read here"),
     Field("layer_end", 1, "an event is raised when the last result is written"),
 )
 
 FIELDS: dict[Opcode, tuple[Field, ...]] = {
     Opcode.LOAD_MAP: _COMMON + _MOVE + _SCRATCHPAD,
-    Opcode.LOAD_WEIGHTS: _COMMON + _MOVE,
+    Opcode.LOAD_WEIGHTS: _COMMON + _MOVE + _TILE,
     Opcode.LOAD_PARAMETERS: _COMMON + _MOVE + _SET,
+    Opcode.MATMUL_SETUP: _COMMON + _MATMUL_SETUP,
     Opcode.MATMUL: _COMMON + _MATMUL,
     Opcode.POST_SETUP: _COMMON + _POST_SETUP,
     Opcode.POST: _COMMON + _POST,
@@ -162,7 +181,7 @@ FIELDS: dict[Opcode, tuple[Field, ...]] = {
 }
 UNIT = {
     Opcode.LOAD_MAP: Unit.LOAD, Opcode.LOAD_WEIGHTS: Unit.LOAD, Opcode.LOAD_PARAMETERS: Unit.LOAD,
-    Opcode.MATMUL: Unit.ARRAY, Opcode.POST_SETUP: Unit.POST, Opcode.POST: Unit.POST, Opcode.STORE: Unit.STORE,
+    Opcode.MATMUL_SETUP: Unit.ARRAY, Opcode.MATMUL: Unit.ARRAY, Opcode.POST_SETUP: Unit.POST, Opcode.POST: Unit.POST, Opcode.STORE: Unit.STORE,
 }
 
 
