@@ -79,10 +79,10 @@ def test_each_error_has_its_code(error: BaseException, code: int) -> None:
             ("compile", "systolic", "fashion_int8", "--sparsity", "3:4"),
             "--sparsity is '3:4', must be 4:4, 2:4",
         ),
-        (("run", "systolic", "resnet8", "--sparsity", "2:4"), "resnet8: cannot be pruned to 2:4"),
-        (("run", "systolic", "fashion_int4", "--end-weights", "6"), "--end-weights is 6, must be 8 or 4"),
+        (("compile", "systolic", "resnet8", "--sparsity", "2:4"), "resnet8: cannot be pruned to 2:4"),
+        (("compile", "systolic", "fashion_int4", "--end-weights", "6"), "--end-weights is 6, must be 8 or 4"),
         (
-            ("run", "systolic", "fashion_int8", "--end-weights", "4"),
+            ("compile", "systolic", "fashion_int8", "--end-weights", "4"),
             "fashion_int8: --end-weights 4 is for networks of 4 bits",
         ),
         (
@@ -130,9 +130,12 @@ def result(verdict: str) -> dict[str, Any]:
 def test_run_passes_on_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """And only that: what was not asked for is the network's to choose."""
     passed: list[dict[str, Any]] = []
-    monkeypatch.setattr(
-        network, "run_network", lambda *words, **named: passed.append(named) or result("pass")
-    )
+
+    def record(*_: Any, **named: Any) -> dict[str, Any]:
+        passed.append(named)
+        return result("pass")
+
+    monkeypatch.setattr(network, "run_network", record)
     words = ["run", "systolic", "resnet50", "--sim", "icarus"]
     for more in ([], ["--sparsity", "2:4", "--end-weights", "8", "--bits", "4"]):
         assert CliRunner().invoke(cli.app, [*words, *more]).exit_code == 0
