@@ -260,6 +260,38 @@ def test_relu_moves_before_a_slice_and_a_pad(tmp_path: Path) -> None:
     np.testing.assert_allclose(output(graph, batch), reference(path, batch), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_slices_in_a_row_become_one(seed: int, tmp_path: Path) -> None:
+    """Three of any begin, end and stride, on either axis: the values of the file, by one node."""
+    random, model = np.random.default_rng(seed), OnnxModel(image=("N", 2, 24, 20))
+    sizes = [24, 20]
+    for number in range(3):
+        axis = int(random.integers(2))
+        begin = int(random.integers(0, sizes[axis]))
+        end = int(random.integers(begin + 1, sizes[axis] + 1))
+        step = int(random.integers(1, 4))
+        sizes[axis] = -(-(end - begin) // step)
+        tables = (begin, end, axis + 2, step)
+        model.node("Slice", *(model.values(f"{number}{n}", np.array([t])) for n, t in enumerate(tables)))
+    model.conv(2, 3, kernel=1)
+    path = model.save(tmp_path)
+    graph = run_passes(load_onnx(path).graph, FLOAT_PASSES)
+    assert len(graph.nodes) <= 2 and graph.tensor(graph.outputs[0]).shape == (1, *sizes, 3)
+    batch = images(graph, 2)
+    np.testing.assert_allclose(output(graph, batch), reference(path, batch), rtol=1e-4, atol=1e-5)
+
+
+def test_a_slice_that_others_read_stays(tmp_path: Path) -> None:
+    model = OnnxModel(image=("N", 2, 8, 8))
+    rows = [model.values(f"a{n}", np.array([t])) for n, t in enumerate((0, 8, 2, 2))]
+    columns = [model.values(f"b{n}", np.array([t])) for n, t in enumerate((0, 4, 3, 1))]
+    first = model.node("Slice", *rows)
+    second = model.node("Slice", *columns)
+    model.node("Concat", inputs=[model.node("Slice", inputs=[first, *columns]), second], axis=1)
+    graph = run_passes(load_onnx(model.save(tmp_path)).graph, FLOAT_PASSES)
+    assert [type(node.operator).__name__ for node in graph.nodes] == ["Slice", "Slice", "Slice", "Concat"]
+
+
 def test_missing_range_names_the_tensor(tmp_path: Path) -> None:
     graph = run_passes(load_onnx(residual().save(tmp_path)).graph, FLOAT_PASSES)
     ranges = calibrate(graph, images(graph, 2))
