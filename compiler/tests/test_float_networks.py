@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,11 @@ Convolutions = dict[str, Any]
 def of_assay_models(name: str) -> Network:
     if reason := network(name).missing():
         pytest.skip(reason)
+    return loaded(name)
+
+
+@cache
+def loaded(name: str) -> Network:
     return load(name)
 
 
