@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from myhdl import ConcatSignal, Signal, always, always_comb, always_seq, block, intbv, modbv
 
-from rtl.lib.stream import bit, word
+from rtl.lib.stream import word
 from rtl.systolic.config import BANK_BYTES
 
 SCRATCHPAD_LATENCY = 2  # from an address to its bytes
@@ -108,12 +108,9 @@ def locate(address, where, start, wraps):
 def divide_banks(address, split, belongs, low):
     """Which banks belong to the second run: all but those that lanes 0..split-1 of the first take."""
     banks = len(belongs)
-    offset = word(BANK_BITS)
-    first_bank = word(low - BANK_BITS)
-    reach, taken = word(9), word(9 - BANK_BITS)
-    marks = [bit() for _ in range(banks)]
-    joined = ConcatSignal(*reversed(marks))
-    comparing = [lies_beyond(first_bank, taken, marks[bank], bank) for bank in range(banks)]
+    offset, first_bank, reach, count = word(BANK_BITS), word(low - BANK_BITS), word(9), word(9 - BANK_BITS)
+    taken, turned = word(banks), word(banks)
+    turning = rotate_up(taken, first_bank, turned, 1)
 
     @always_comb
     def look():
@@ -126,29 +123,19 @@ def divide_banks(address, split, belongs, low):
 
     @always_comb
     def cut():
-        taken.next = reach[9:BANK_BITS]
-
-    @always_comb
-    def tell():
-        belongs.next = joined
-
-    return comparing, look, measure, cut, tell
-
-
-@block
-def lies_beyond(first_bank, taken, beyond, bank):
-    """Is this bank `taken` banks or more behind the first one?"""
-    distance = Signal(modbv(0)[len(first_bank):])
-
-    @always_comb
-    def subtract():
-        distance.next = bank - first_bank
+        count.next = reach[9:BANK_BITS]
 
     @always_comb
     def compare():
-        beyond.next = distance >= taken
+        for bank in range(banks):
+            taken.next[bank] = count > bank
 
-    return subtract, compare
+    @always_comb
+    def invert():
+        for bank in range(banks):
+            belongs.next[bank] = not turned[bank]
+
+    return turning, look, measure, cut, compare, invert
 
 
 @block

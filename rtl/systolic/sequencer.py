@@ -179,8 +179,8 @@ def hold_geometry(clk, start, following, scalars, x_step, row_step):
 def sequencer(clk, rst, instruction, start, following, scalars, pixel, last):
     """Sends the pixels of the MATMUL that is in `instruction` when `start` is 1, one a cycle, from the next cycle on.
 
-    following: the scalars set last, which it is to use; scalars: those in use. `last` is 1 with an instruction's last pixel; a
-    start in that cycle follows without a gap.
+    following: the scalars set last, which it is to use; scalars: those in use. `last` is 1 with an instruction's last
+    pixel; a start in that cycle follows without a gap.
     """
     given = fields(instruction, Opcode.MATMUL)
     g_k_lanes, g_split, g_products, g_c_lanes = given["k_lanes"], given["split"], given["products"], given["c_lanes"]
