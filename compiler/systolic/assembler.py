@@ -2,7 +2,7 @@
 
     MATMUL wait=LOAD,POST signal=POST layer=3 map_address=512 rows=4 columns=8 first=1   # comment
 
-Fields that are zero may be left out. `wait` and `signal` name units, `base` and `pool` their enumerations.
+Fields that are zero may be left out. `wait` and `signal` name units; `base`, `pool` and `sparsity` their enumerations.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from rtl.systolic.isa import (
     IsaError,
     Opcode,
     PoolKind,
+    Sparsity,
     Unit,
     instruction,
 )
 
-ENUMERATIONS: dict[str, type[IntEnum]] = {"base": Base, "pool": PoolKind}
+ENUMERATIONS: dict[str, type[IntEnum]] = {"base": Base, "pool": PoolKind, "sparsity": Sparsity}
 UNIT_MASKS = ("wait", "signal")
 
 

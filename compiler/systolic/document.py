@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
 
-from rtl.systolic.isa import FIELDS, INSTRUCTION_BYTES, UNIT, Base, Opcode, PoolKind, Unit, offset
+from rtl.systolic.isa import FIELDS, INSTRUCTION_BYTES, UNIT, Base, Opcode, PoolKind, Sparsity, Unit, offset
 
 PATH = Path(__file__).parents[2] / "docs" / "systolic-instructions.md"
 
@@ -16,6 +16,7 @@ _PURPOSES = {
     Opcode.LOAD_MAP: "Memory to scratchpad.",
     Opcode.LOAD_WEIGHTS: "Memory to weight FIFO; blocks while the FIFO is full.",
     Opcode.LOAD_PARAMETERS: "Memory to one parameter set: biases, multipliers, shifts.",
+    Opcode.MATMUL_SETUP: "Scalars that the MATMUL instructions after it use, until the next one.",
     Opcode.MATMUL: "Streams a rectangle of pixels through one weight tile and adds to the accumulators.",
     Opcode.POST_SETUP: "Scalars that the POST instructions after it use, until the next one.",
     Opcode.POST: "Accumulators or scratchpad to scratchpad: requantise, then add or pool.",
@@ -41,6 +42,7 @@ def _lines() -> Iterator[str]:
     yield from _enumeration("Units (bits of `wait` and `signal`)", Unit)
     yield from _enumeration("Base (of `offset`)", Base)
     yield from _enumeration("Pool kinds", PoolKind)
+    yield from _enumeration("Sparsity", Sparsity)
     for opcode in Opcode:
         yield from _instruction(opcode)
 

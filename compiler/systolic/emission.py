@@ -7,16 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from compiler.errors import DoesNotFit
-from compiler.systolic.constants import ConstantPool, parameter_sets, weight_tiles
+from compiler.systolic.constants import ConstantPool, parameter_sets, tile_bytes, weight_tiles
+from compiler.systolic.matmul import Block, MatmulEmitter, executed
 from compiler.systolic.model import Tiling, choose
 from compiler.systolic.operations import Operation, Plan
 from compiler.systolic.post import PostEmitter
-from compiler.systolic.steps import Resources, Span, Step
-from compiler.systolic.tiling import Piece, PixelTile, Rectangle, seen
+from compiler.systolic.steps import Resources, Step, WeightTile
+from compiler.systolic.tiling import PixelTile
 from rtl.systolic.config import Config
 from rtl.systolic.isa import FIELDS, Base, Opcode
-
-ADDRESS_MASK = (1 << 24) - 1
 
 
 @dataclass(frozen=True)
@@ -46,10 +45,9 @@ class Emitter:
         self._config = config
         self._bases = bases
         self._constants = constants
-        self._resources = Resources(config)
+        self._matmuls = MatmulEmitter(config, bases)
         self._posts = PostEmitter(config, bases)
         self._bank = 0
-        self._held_tile: int | None = None
 
     def layer(self, index: int, stores: tuple[Step, ...]) -> LayerSteps:
         """Raises DoesNotFit naming the node when a number does not fit its instruction field."""
@@ -59,8 +57,8 @@ class Emitter:
         for group in groups:
             for step in (*group.matmuls, *group.posts):
                 _check_fields(step, operation.name)
-        executed = sum(_executed(step) for group in groups for step in group.matmuls)
-        return LayerSteps(groups, stores, executed)
+        macs = sum(executed(step) for group in groups for step in group.matmuls)
+        return LayerSteps(groups, stores, macs)
 
     def _map_groups(self, index: int, operation: Operation) -> Iterator[Group]:
         yield Group((), tuple(self._posts.from_map(index, operation)), None)
@@ -71,100 +69,15 @@ class Emitter:
         tiling = choose(operation, config)
         weights = self._constants.add(weight_tiles(product, tiling.pieces, config))
         parameters = [self._constants.add(data) for data in parameter_sets(product, config)]
+        group_bytes = len(tiling.pieces) * product.nibbles * tile_bytes(product.sparsity, config)
         for tile, group in _group_order(tiling, len(parameters), product.nibbles):
             bank, self._bank = self._bank, 1 - self._bank
             channels = _lanes(group, product.result.channels, config.columns)
-            first_tile = weights + group * len(tiling.pieces) * product.nibbles * config.tile_bytes
-            matmuls = tuple(self._matmuls(index, operation, tiling, tile, bank, channels, first_tile))
+            block = Block(tile.pixels, channels, bank, weights + group * group_bytes)
+            setup = self._matmuls.setup(index, operation)
+            matmuls = (*setup, *self._matmuls.block(index, operation, tiling, block))
             posts = tuple(self._posts.from_bank(index, operation, tile, bank, channels))
             yield Group(matmuls, posts, parameters[group])
-
-    def _matmuls(
-        self,
-        layer: int,
-        operation: Operation,
-        tiling: Tiling,
-        tile: PixelTile,
-        bank: int,
-        channels: range,
-        first_tile: int,
-    ) -> Iterator[Step]:
-        """For each piece of the reduction that the tile sees, one MATMUL a weight nibble."""
-        product = operation.product
-        assert product is not None
-        areas = [tile.pixels, *(seen(operation, piece, tile.pixels) for piece in tiling.pieces[1:])]
-        skipped = _skipped(tiling, areas, tile.pixels, len(channels))
-        piece_bytes = product.nibbles * self._config.tile_bytes
-        for number, (piece, area) in enumerate(zip(tiling.pieces, areas, strict=True)):
-            if area.pixels:
-                fields = self._matmul_fields(operation, piece, area, tile.pixels, bank) | {
-                    "layer": layer,
-                    "c_lanes": len(channels),
-                    "first": int(number == 0),
-                    "count": 1,
-                    "skipped": skipped[number],
-                }
-                reads = self._rows_read(operation, piece, area)
-                writes = (self._resources.bank(bank),)
-                yield from self._nibbles(
-                    Step(Opcode.MATMUL, fields, reads, writes),
-                    product.nibbles,
-                    first_tile + number * piece_bytes,
-                )
-
-    def _nibbles(self, step: Step, nibbles: int, tile: int) -> Iterator[Step]:
-        """The high nibbles, signed, and where weights have 8 bits the low ones, unsigned and not counted
-        again."""
-        high = {"shift": nibbles - 1, "weight_signed": 1}
-        yield self._with_tile(replace(step, fields={**step.fields, **high}), tile)
-        if nibbles == 2:
-            low = {"first": 0, "count": 0, "skipped": 0}
-            yield self._with_tile(
-                replace(step, fields={**step.fields, **low}), tile + self._config.tile_bytes
-            )
-
-    def _with_tile(self, step: Step, tile: int) -> Step:
-        """With the weight tile at offset `tile`, taken from the FIFO unless the array holds it."""
-        held, self._held_tile = self._held_tile == tile, tile
-        return replace(step, fields={**step.fields, "reuse": int(held)}, tile=None if held else tile)
-
-    def _matmul_fields(
-        self, operation: Operation, piece: Piece, area: Rectangle, tile: Rectangle, bank: int
-    ) -> dict[str, int]:
-        product, source = operation.product, operation.source
-        assert product is not None
-        (stride_y, stride_x), (top, left, _, _) = product.stride, product.padding
-        y = area.top * stride_y - top + piece.kernel_row
-        x = (area.left * stride_x - left) * source.channels + piece.start
-        offset = (area.top - tile.top) * tile.width + area.left - tile.left
-        return {
-            "map_address": (self._bases[source.tensor] + y * source.row + x) & ADDRESS_MASK,
-            "x_start": x,
-            "row_elements": source.row,
-            "x_step": stride_x * source.channels if area.width > 1 else 0,
-            "row_step": stride_y * source.row if area.height > 1 else 0,
-            "y_start": y,
-            "y_size": source.height,
-            "y_step": stride_y if area.height > 1 else 0,
-            "rows": area.height,
-            "columns": area.width,
-            "k_lanes": piece.length,
-            "accumulator": bank * self._config.bank_accumulators + offset,
-            "accumulator_row_step": tile.width,
-            "wide": int(product.passes == 2),
-            "zero_point": product.source_zero_point,
-        }
-
-    def _rows_read(self, operation: Operation, piece: Piece, area: Rectangle) -> tuple[Span, ...]:
-        product, source = operation.product, operation.source
-        assert product is not None
-        first = area.top * product.stride[0] - product.padding[0] + piece.kernel_row
-        last = first + (area.height - 1) * product.stride[0]
-        top, bottom = max(0, first), min(source.height, last + 1)
-        if top >= bottom:
-            return ()
-        base = self._bases[source.tensor]
-        return (self._resources.bytes(base + top * source.row, base + bottom * source.row),)
 
 
 def load_maps(plan: Plan, config: Config, bases: Mapping[str, int], offsets: Mapping[str, int]) -> list[Step]:
@@ -187,8 +100,10 @@ def store_map(layer: int, address: int, offset: int, size: int, config: Config) 
     return Step(Opcode.STORE, fields, reads=(Resources(config).bytes(address, address + size),))
 
 
-def load_weights(layer: int, offset: int, length: int) -> Step:
-    return Step(Opcode.LOAD_WEIGHTS, _move(layer, Base.PROGRAM, offset, length))
+def load_weights(layer: int, tiles: WeightTile) -> Step:
+    """The load of weight tiles that stand one behind the other."""
+    fields = _move(layer, Base.PROGRAM, tiles.offset, tiles.size) | {"indexed": int(tiles.indexed)}
+    return Step(Opcode.LOAD_WEIGHTS, fields)
 
 
 def load_parameters(layer: int, offset: int, parameter_set: int, config: Config) -> Step:
@@ -214,22 +129,6 @@ def _group_order(tiling: Tiling, groups: int, nibbles: int) -> list[tuple[PixelT
     if len(tiling.pieces) * nibbles == 1:
         return [(tile, group) for group in range(groups) for tile in tiling.tiles]
     return [(tile, group) for tile in tiling.tiles for group in range(groups)]
-
-
-def _skipped(tiling: Tiling, areas: list[Rectangle], tile: Rectangle, channels: int) -> list[int]:
-    """For each piece, the nominal products that its area leaves out; the first also carries those of the
-    pieces that see nothing of the tile, and so have no instruction."""
-    left_out = [
-        (tile.pixels - area.pixels) * piece.length * channels
-        for piece, area in zip(tiling.pieces, areas, strict=True)
-    ]
-    unseen = sum(count for count, area in zip(left_out, areas, strict=True) if not area.pixels)
-    return [left_out[0] + unseen, *left_out[1:]]
-
-
-def _executed(step: Step) -> int:
-    f = step.fields
-    return f["count"] * f["rows"] * f["columns"] * f["k_lanes"] * f["c_lanes"]
 
 
 def _mark_end(groups: list[Group]) -> tuple[Group, ...]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from compiler.program import Program
 from compiler.systolic.image import instructions
+from compiler.systolic.model import tile_cycles
 from rtl.systolic.config import CONFIGS, Config
-from rtl.systolic.isa import INSTRUCTION_BYTES, UNIT, Instruction, Opcode, Unit
+from rtl.systolic.isa import INSTRUCTION_BYTES, UNIT, Instruction, Opcode, Sparsity, Unit
 
 QUEUE_DEPTH = 4
 
@@ -40,8 +41,8 @@ class _Machine:
     tokens: dict[tuple[Unit, Unit], deque[int]] = field(
         default_factory=lambda: {(giver, taker): deque() for giver in Unit for taker in Unit}
     )
-    arrivals: list[int] = field(default_factory=list)
-    departures: list[int] = field(default_factory=list)
+    fifo: _Fifo = field(default_factory=lambda: _Fifo())
+    setup: Instruction | None = None
     shadow: int = 0
     written: int = 0
 
@@ -75,6 +76,10 @@ class _Machine:
                 return self._load_weights(item, start)
             case Opcode.POST:
                 return self._post(item, start)
+            case Opcode.MATMUL_SETUP:
+                self.setup = item
+                self.free[unit] = start + self.latencies.setup
+                return self.free[unit]
             case Opcode.POST_SETUP:
                 self.free[unit] = start + self.latencies.setup
                 return self.free[unit]
@@ -83,10 +88,10 @@ class _Machine:
         return self.free[unit]
 
     def _post(self, item: Instruction, start: int) -> int:
-        """One that reads the map waits for all before it to have written."""
+        """One that settles waits for all before it to have written."""
         window = item["window_rows"] * item["window_columns"]
         bytes_read = 2 if item["from_map"] and item["add"] else 1
-        if item["from_map"]:
+        if item["settle"]:
             start = max(start, self.written)
         self.free[Unit.POST] = start + item["rows"] * item["columns"] * window * bytes_read + 1
         self.written = self.free[Unit.POST] + self.latencies.post_visible
@@ -94,28 +99,53 @@ class _Machine:
 
     def _load_weights(self, item: Instruction, start: int) -> int:
         """Tiles arrive one after the other, each when there is room for it."""
-        tile_words = self.config.tile_bytes // self.config.memory_bytes
-        room = self.config.weight_beats // tile_words
+        size = self.config.indexed_tile_bytes if item["indexed"] else self.config.tile_bytes
         now = start + self.latencies.memory
-        for _ in range(item["length"] // self.config.tile_bytes):
-            number = len(self.arrivals)
-            if number >= room:
-                now = max(now, self.departures[number - room])
-            now += tile_words
-            self.arrivals.append(now)
+        for _ in range(item["length"] // size):
+            now = self.fifo.put(size // self.config.memory_bytes, now, self.config.weight_beats)
         self.free[Unit.LOAD] = now
         return now
 
     def _matmul(self, item: Instruction, start: int) -> int:
-        """A tile goes into the shadow weights, a row a cycle, while the tile before it streams."""
+        """A tile goes into the shadow weights while the tile before it streams."""
+        assert self.setup is not None
         if not item["reuse"]:
-            loaded = max(self.arrivals[len(self.departures)], self.shadow) + self.config.rows
-            start = max(start, loaded)
+            loading = tile_cycles(Sparsity(self.setup["sparsity"]), self.config)
+            start = max(start, max(self.fifo.next_arrival(), self.shadow) + loading)
             self.shadow = start
-            self.departures.append(start)
-        pixels = item["rows"] * item["columns"] * (2 if item["wide"] else 1)
+            self.fifo.take(start)
+        pixels = item["rows"] * item["columns"] * (2 if self.setup["wide"] else 1)
         self.free[Unit.ARRAY] = start + pixels
         return self.free[Unit.ARRAY] + self.latencies.matmul_visible
+
+
+@dataclass
+class _Fifo:
+    """Weight tiles in order: when each arrived whole and when the array took it, and the beats up to its
+    end."""
+
+    arrivals: list[int] = field(default_factory=list)
+    departures: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=lambda: [0])
+    taken: int = 0
+
+    def put(self, beats: int, now: int, depth: int) -> int:
+        """A tile that may come from now on, a beat a cycle; when it is there."""
+        end = self.ends[-1] + beats
+        while end - self.ends[self.taken] > depth:
+            now = max(now, self.departures[self.taken])
+            self.taken += 1
+        self.ends.append(end)
+        self.arrivals.append(now + beats)
+        return now + beats
+
+    def next_arrival(self) -> int:
+        """Of the tile that the array takes next."""
+        return self.arrivals[len(self.departures)]
+
+    def take(self, now: int) -> None:
+        """The array takes the next tile."""
+        self.departures.append(now)
 
 
 def cycles(program: Program, latencies: Latencies | None = None) -> tuple[int, ...]:

@@ -50,6 +50,8 @@ def device_image(
 
 def _instruction(step: Step, token: Tokens, first_constant: int) -> Instruction:
     fields = {**step.fields, "wait": token.wait, "signal": token.signal}
+    if token.settle:
+        fields["settle"] = 1
     if fields.get("base") == Base.PROGRAM and "offset" in fields:
         fields["offset"] += first_constant
     try:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.errors import DoesNotFit
+from compiler.systolic.constants import tile_bytes
 from compiler.systolic.operations import Operation
-from compiler.systolic.tiling import Piece, PixelTile, Rectangle, candidates, pieces, seen
+from compiler.systolic.pieces import Piece, packings
+from compiler.systolic.tiling import PixelTile, Rectangle, candidates, seen
 from rtl.systolic.config import Config
+from rtl.systolic.isa import Sparsity
 
 # What a group costs beside its pixels and results: from the last product to the last result.
 GROUP_LATENCY = 74
@@ -27,14 +30,15 @@ class Tiling:
 def choose(operation: Operation, config: Config) -> Tiling:
     """The tiling of least estimated cycles. Raises DoesNotFit where none fits the accumulators."""
     assert operation.product is not None
-    order = _widest_first(operation, pieces(operation.product, operation.source.channels, config.rows))
+    orders = [_widest_first(operation, order) for order in packings(operation, config)]
     found = list(candidates(operation, config))
     if not found:
         raise DoesNotFit(
             f"no tile of results fits a bank of {config.bank_accumulators} accumulators", node=operation.name
         )
-    best = min(found, key=lambda tiles: estimate(operation, tiles, order, config))
-    return Tiling(tuple(best), tuple(order))
+    tilings = [(tiles, order) for order in orders for tiles in found]
+    tiles, order = min(tilings, key=lambda tiling: estimate(operation, tiling[0], tiling[1], config))
+    return Tiling(tuple(tiles), tuple(order))
 
 
 def _widest_first(operation: Operation, order: list[Piece]) -> list[Piece]:
@@ -51,7 +55,7 @@ def estimate(operation: Operation, tiles: list[PixelTile], order: list[Piece], c
     banks."""
     product = operation.product
     assert product is not None
-    least = max(config.rows, config.tile_bytes // config.memory_bytes)
+    least = tile_cycles(product.sparsity, config)
     channel_tiles = -(-product.result.channels // config.columns)
     array, previous, post = 0, 0, 0
     for tile in tiles:
@@ -64,6 +68,13 @@ def estimate(operation: Operation, tiles: list[PixelTile], order: list[Piece], c
             array = max(array, previous) + accumulate
             previous, post = post, max(array, post) + finish
     return post
+
+
+def tile_cycles(sparsity: Sparsity, config: Config) -> int:
+    """Cycles to bring a weight tile into the array, and so the least time of a MATMUL: two rows a cycle, and
+    one cycle for each word of positions, but no faster than its words come."""
+    words = 0 if sparsity == Sparsity.DENSE else config.rows // config.indexed_rows
+    return max(config.rows // 2 + words, tile_bytes(sparsity, config) // config.memory_bytes)
 
 
 def _post_cycles(operation: Operation, tile: PixelTile) -> int:

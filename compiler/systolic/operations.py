@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from compiler.systolic.sparsity import sparsity_of
 from golden.arithmetic import AddParameters, Requantisation
+from rtl.systolic.isa import Sparsity
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,11 @@ class Product:
     def macs(self) -> int:
         """Multiply-accumulates, those with padding included."""
         return self.result.height * self.result.width * self.weights.size
+
+    @cached_property
+    def sparsity(self) -> Sparsity:
+        """The sparsest mode that the weights allow."""
+        return sparsity_of(self.weights)
 
     @property
     def nibbles(self) -> int:

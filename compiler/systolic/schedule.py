@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from compiler.systolic.emission import Group, LayerSteps, load_parameters, load_weights
-from compiler.systolic.steps import Resources, Step
+from compiler.systolic.steps import Resources, Step, WeightTile
 from compiler.systolic.tokens import MOST_TOKENS
 from rtl.systolic.config import Config
 
@@ -20,7 +20,7 @@ from rtl.systolic.config import Config
 SETS_IN_USE = MOST_TOKENS - 1
 POSTS_AT_ONCE = 3
 PARAMETERS_AHEAD = 4
-CHUNK_BYTES = 1024
+FIFO_SHARE = 4  # loads of weights at most a FIFO: parameters wait behind one of them only
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class Slot:
 
 @dataclass(frozen=True)
 class Load:
-    """A load to be put in its place: of `tiles` weight tiles, or of the parameters of a group."""
+    """A load to be put in its place: of `beats` words of weights, or of the parameters of a group."""
 
     step: Step
-    tiles: int = 0
+    beats: int = 0
     group: int | None = None
 
 
@@ -131,22 +131,18 @@ def _loads(
 
 
 def _continues(chunk: Sequence[Step], step: Step, config: Config) -> bool:
-    last = chunk[-1]
-    assert last.tile is not None
-    largest = max(1, min(_fifo_tiles(config) // 4, CHUNK_BYTES // config.tile_bytes))
-    adjacent = step.tile == last.tile + config.tile_bytes and step.layer == last.layer
-    return adjacent and len(chunk) < largest
+    first, last, tile = chunk[0].tile, chunk[-1].tile, step.tile
+    assert first is not None and last is not None and tile is not None
+    adjacent = tile.offset == last.end and tile.indexed == last.indexed and step.layer == chunk[-1].layer
+    return adjacent and tile.end - first.offset <= config.weight_beats * config.memory_bytes // FIFO_SHARE
 
 
 def _chunk_load(chunk: Sequence[Step], config: Config) -> Iterator[Load]:
     if chunk:
-        assert chunk[0].tile is not None
-        step = load_weights(chunk[0].layer, chunk[0].tile, len(chunk) * config.tile_bytes)
-        yield Load(step, tiles=len(chunk))
-
-
-def _fifo_tiles(config: Config) -> int:
-    return config.weight_beats * config.memory_bytes // config.tile_bytes
+        first, last = chunk[0].tile, chunk[-1].tile
+        assert first is not None and last is not None
+        step = load_weights(chunk[0].layer, WeightTile(first.offset, last.end, first.indexed))
+        yield Load(step, beats=step.fields["length"] // config.memory_bytes)
 
 
 class _Interleaving:
@@ -158,8 +154,8 @@ class _Interleaving:
         self._ordered = ordered
         self._loads = deque(loads)
         self._slots = slots
-        self._room = _fifo_tiles(config)
-        self._tiles_ahead = 0
+        self._config = config
+        self._beats_ahead = 0
         self._posts_left = _posts_by_group(ordered, len(slots))
         self._unused_sets: set[int] = set()
 
@@ -174,22 +170,22 @@ class _Interleaving:
 
     def _may_load(self, load: Load) -> bool:
         if load.group is None:
-            return self._tiles_ahead + load.tiles <= self._room
+            return self._beats_ahead + load.beats <= self._config.weight_beats
         slot = self._slots[load.group]
         assert slot is not None
         free = slot.previous < 0 or self._posts_left[slot.previous] == 0
         return free and len(self._unused_sets) < PARAMETERS_AHEAD
 
     def _take(self, load: Load) -> Step:
-        self._tiles_ahead += load.tiles
+        self._beats_ahead += load.beats
         if load.group is not None:
             self._unused_sets.add(load.group)
         return load.step
 
     def _account(self, item: Ordered) -> None:
         if item.step.tile is not None:
-            self._tiles_ahead -= 1
-            if self._tiles_ahead < 0:
+            self._beats_ahead -= item.step.tile.size // self._config.memory_bytes
+            if self._beats_ahead < 0:
                 raise RuntimeError("schedule: a MATMUL stands before the load of its weights")
         if "source" in item.step.fields:
             self._posts_left[item.group] -= 1

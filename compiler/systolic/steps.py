@@ -41,15 +41,27 @@ class Resources:
 
 
 @dataclass(frozen=True)
+class WeightTile:
+    """A weight tile among the constants: bytes [offset, end); indexed: with positions, for a sparse layer."""
+
+    offset: int
+    end: int
+    indexed: bool
+
+    @property
+    def size(self) -> int:
+        return self.end - self.offset
+
+
+@dataclass(frozen=True)
 class Step:
-    """One instruction to be. `tile` is the offset of the weight tile that a MATMUL takes (None: it takes
-    none)."""
+    """One instruction to be. `tile` is the weight tile that a MATMUL takes (None: it takes none)."""
 
     opcode: Opcode
     fields: Mapping[str, int]
     reads: tuple[Span, ...] = ()
     writes: tuple[Span, ...] = ()
-    tile: int | None = None
+    tile: WeightTile | None = None
     observed: tuple[Geometry, ...] = field(default=())
 
     @property

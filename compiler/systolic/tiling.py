@@ -1,23 +1,15 @@
-"""Cutting a product into tiles: pieces of the reduction for the rows of the array, rectangles of pixels for a
-bank of accumulators, groups of output channels for its columns."""
+"""Cutting a product into tiles: rectangles of pixels for a bank of accumulators, and which of them a piece of the
+reduction sees."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from compiler.systolic.operations import Operation, Product
+from compiler.systolic.operations import Operation
+from compiler.systolic.pieces import Part, Piece
 from compiler.systolic.windows import reach
 from rtl.systolic.config import Config
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Contiguous elements of one kernel row: [start, start + length) of its kernel_w x channels elements."""
-
-    kernel_row: int
-    start: int
-    length: int
 
 
 @dataclass(frozen=True)
@@ -56,29 +48,32 @@ def split(size: int, parts: int) -> list[tuple[int, int]]:
     return [(size * part // parts, size * (part + 1) // parts) for part in range(parts)]
 
 
-def pieces(product: Product, source_channels: int, lanes: int) -> list[Piece]:
-    """The reduction in pieces of at most `lanes`, in the order in which they are accumulated."""
-    _, kernel_rows, kernel_columns, _ = product.weights.shape
-    row = kernel_columns * source_channels
-    return [
-        Piece(kernel_row, start, min(lanes, row - start))
-        for kernel_row in range(kernel_rows)
-        for start in range(0, row, lanes)
-    ]
-
-
 def seen(operation: Operation, piece: Piece, tile: Rectangle) -> Rectangle:
-    """The part of a tile's pixels for which at least one element of the piece lies inside the source map."""
+    """The least rectangle of a tile's pixels that holds all for which at least one element of the piece lies
+    inside the source map."""
+    found = [_seen(operation, part, tile) for part in piece.parts]
+    areas = [area for area in found if area.pixels]
+    if not areas:
+        return found[0]
+    return Rectangle(
+        min(area.top for area in areas),
+        max(area.bottom for area in areas),
+        min(area.left for area in areas),
+        max(area.right for area in areas),
+    )
+
+
+def _seen(operation: Operation, part: Part, tile: Rectangle) -> Rectangle:
     assert operation.product is not None
     (stride_y, stride_x), (top, left, _, _) = operation.product.stride, operation.product.padding
     source = operation.source
     step = stride_x * source.channels
-    row_start = piece.kernel_row - top
-    column_start = piece.start - left * source.channels
+    row_start = part.kernel_row - top
+    column_start = part.start - left * source.channels
     return Rectangle(
         max(tile.top, _ceil_divide(-row_start, stride_y)),
         min(tile.bottom, _ceil_divide(source.height - row_start, stride_y)),
-        max(tile.left, (-column_start - piece.length) // step + 1),
+        max(tile.left, (-column_start - part.elements) // step + 1),
         min(tile.right, _ceil_divide(source.row - column_start, step)),
     )
 

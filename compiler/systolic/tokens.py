@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compiler.systolic.steps import Resources, Span, Step
-from rtl.systolic.isa import Unit
+from rtl.systolic.isa import Opcode, Unit
 
 MOST_TOKENS = 7
 QUEUE_DEPTH = 4
@@ -25,10 +25,11 @@ UNITS = len(Unit)
 
 @dataclass
 class Tokens:
-    """Bit masks of units for one step."""
+    """Bit masks of units for one step; settle: it reads what a POST wrote since the last one that settled."""
 
     wait: int = 0
     signal: int = 0
+    settle: bool = False
 
 
 @dataclass
@@ -55,6 +56,10 @@ class _Tracker:
             np.maximum(needed, _latest(self._written, span), out=needed)
             np.maximum(needed, _latest(self._read, span), out=needed)
         return needed
+
+    def written_by(self, unit: Unit, spans: Sequence[Span]) -> int:
+        """How many of a unit's steps must be done before its writes to the spans are."""
+        return max((int(self._written[unit, start:end].max()) for start, end in spans), default=0)
 
     def touch(self, step: Step, ordinal: int) -> None:
         for start, end in step.reads:
@@ -86,6 +91,7 @@ class _Assignment:
         self._counts: list[tuple[int, ...]] = []
         self._clocks: list[list[int]] = []
         self._knowledge = [[0] * UNITS for _ in range(UNITS)]
+        self._settled = 0
         self._pairs = {(giver, taker): _Pair() for giver in range(UNITS) for taker in range(UNITS)}
 
     def place(self, position: int) -> None:
@@ -95,10 +101,18 @@ class _Assignment:
         self._counts.append(tuple(len(positions) for positions in self._positions))
         if step.reads or step.writes:
             self._wait_for(position, self._tracker.needs(step).tolist(), clock)
+        if step.opcode is Opcode.POST:
+            self._settle(position)
         self._tracker.touch(step, len(self._positions[unit]))
         self._positions[unit].append(position)
         self._clocks.append([*clock])
         clock[unit] = len(self._positions[unit])
+
+    def _settle(self, position: int) -> None:
+        """A POST that reads what one wrote since the last that settled must settle itself."""
+        if self._tracker.written_by(Unit.POST, self._steps[position].reads) > self._settled:
+            self.tokens[position].settle = True
+            self._settled = len(self._positions[Unit.POST])
 
     def _wait_for(self, position: int, needed: list[int], clock: list[int]) -> None:
         """The latest first: what it waited for may cover the others."""

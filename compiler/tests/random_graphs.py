@@ -34,6 +34,7 @@ class Builder:
     def __init__(self, seed: int, channels: int = 40) -> None:
         self.channels = channels
         self.random = np.random.default_rng(seed)
+        self.thinning = np.random.default_rng((seed, 1))
         self.tensors: dict[str, Tensor] = {}
         self.nodes: list[Node] = []
         self.constants: dict[str, Array] = {}
@@ -93,10 +94,20 @@ class Builder:
         names: tuple[str, ...] = (source, f"weights{number}")
         self.tensors[names[1]] = Tensor(names[1], shape, weights)
         values = self.random.integers(weights.low, weights.high + 1, shape)
-        self.constants[names[1]] = values.astype(np.int8)
+        self.constants[names[1]] = self._thinned(values.astype(np.int8))
         if self.integer(0, 3):
             names = (*names, self._bias(number, source, weights, shape[0]))
         return self._new(operator, names)
+
+    def _thinned(self, weights: Array) -> Array:
+        """At most 1, 2 or 4 of the weights of a block are left: blocks of four along each kernel row."""
+        kept = int(self.thinning.choice((1, 2, 4)))
+        kernel_rows = weights.reshape(*weights.shape[:2], -1) if weights.ndim == 4 else weights
+        for start in range(0, kernel_rows.shape[-1], 4):
+            block = kernel_rows[..., start : start + 4]
+            ranks = self.thinning.random(block.shape).argsort(axis=-1).argsort(axis=-1)
+            block[ranks >= kept] = 0
+        return kernel_rows.reshape(weights.shape)
 
     def _bias(self, number: int, source: str, weights: Quantisation, channels: int) -> str:
         map_type = self.tensors[source].quantisation

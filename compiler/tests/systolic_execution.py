@@ -8,16 +8,22 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from compiler.tests.systolic_array import (
+    Indices,
+    Tile,
+    capacity,
+    check_banks,
+    expanded,
+    grid,
+    require,
+    rows_read,
+    stream,
+    tile_bytes,
+    unpack,
+)
 from golden.arithmetic import multiply_by_quantised_multiplier
 from rtl.systolic.config import Config
-from rtl.systolic.isa import Base, Instruction, Opcode, PoolKind
-
-ADDRESS_MASK = (1 << 24) - 1
-Indices = npt.NDArray[np.int64]
-
-
-class MachineError(AssertionError):
-    """The program did what it must not do; the message names the instruction."""
+from rtl.systolic.isa import Base, Instruction, Opcode, PoolKind, Sparsity
 
 
 @dataclass
@@ -34,29 +40,29 @@ class Running:
 
 @dataclass
 class State:
-    """Everything on chip. Accumulators and parameters stand in 64 bits so that overflow is seen."""
+    """Everything on chip. Accumulators and parameters stand in 64 bits so that overflow is seen.
+
+    unsettled: bytes that a POST wrote and that later ones cannot read back yet, unless they settle."""
 
     config: Config
     scratchpad: npt.NDArray[np.int8] = field(init=False)
     written: npt.NDArray[np.bool_] = field(init=False)
+    unsettled: npt.NDArray[np.bool_] = field(init=False)
     accumulators: Indices = field(init=False)
     accumulated: npt.NDArray[np.bool_] = field(init=False)
     parameters: dict[int, Indices] = field(default_factory=dict)
-    fifo: deque[npt.NDArray[np.int64]] = field(default_factory=deque)
-    weights: npt.NDArray[np.int64] | None = None
+    fifo: deque[Tile] = field(default_factory=deque)
+    tile: Tile | None = None
+    matmul_setup: Instruction | None = None
     scalars: Instruction | None = None
 
     def __post_init__(self) -> None:
         config = self.config
         self.scratchpad = np.zeros(config.scratchpad_bytes, np.int8)
         self.written = np.zeros(config.scratchpad_bytes, np.bool_)
+        self.unsettled = np.zeros(config.scratchpad_bytes, np.bool_)
         self.accumulators = np.zeros((config.accumulators, config.columns), np.int64)
         self.accumulated = np.zeros((config.accumulators, config.columns), np.bool_)
-
-
-def require(condition: object, message: str) -> None:
-    if not condition:
-        raise MachineError(message)
 
 
 def tap_type(tap_bytes: int) -> np.dtype[np.void]:
@@ -79,9 +85,9 @@ class Execution:
 
     def blocked(self, running: Running) -> bool:
         """It waits for room in the weight FIFO, or for a tile from it."""
-        room = self.config.weight_beats * self.config.memory_bytes // self.config.tile_bytes
         if running.item.opcode is Opcode.LOAD_WEIGHTS:
-            return len(self.state.fifo) >= room
+            beats = tile_bytes(running.item["indexed"], self.config) // self.config.memory_bytes
+            return sum(tile.beats for tile in self.state.fifo) + beats > self.config.weight_beats
         takes_tile = running.item.opcode is Opcode.MATMUL and not running.item["reuse"]
         return takes_tile and not self.state.fifo
 
@@ -97,12 +103,16 @@ class Execution:
                 )
                 self.state.scratchpad[at : at + item["length"]] = data
                 self.state.written[at : at + item["length"]] = True
+                self.state.unsettled[at : at + item["length"]] = False
             case Opcode.LOAD_WEIGHTS:
                 return self._load_tile(running)
             case Opcode.LOAD_PARAMETERS:
                 require(item["length"] == self.config.parameter_bytes, "length")
                 table = np.frombuffer(self._read(item), "<i4").reshape(3, -1)
                 self.state.parameters[item["parameter_set"]] = table.astype(np.int64)
+            case Opcode.MATMUL_SETUP:
+                require(item["sparsity"] in list(Sparsity), "reserved sparsity")
+                self.state.matmul_setup = item
             case Opcode.MATMUL:
                 self._matmul(item)
             case Opcode.POST_SETUP:
@@ -121,10 +131,11 @@ class Execution:
 
     def _load_tile(self, running: Running) -> bool:
         """One tile a call; True after the last."""
-        item, size = running.item, self.config.tile_bytes
+        item, size = running.item, tile_bytes(running.item["indexed"], self.config)
         require(item["length"] % size == 0 and item["offset"] % self.config.memory_bytes == 0, "whole tiles")
         start = item["offset"] + running.tiles * size
-        self.state.fifo.append(_unpack(self.memory[Base.PROGRAM][start : start + size], self.config))
+        data = self.memory[Base.PROGRAM][start : start + size]
+        self.state.fifo.append(unpack(data, item["indexed"], self.config))
         running.tiles += 1
         return running.tiles * size == item["length"]
 
@@ -136,19 +147,38 @@ class Execution:
         self.output[to : to + length] = self.state.scratchpad[at : at + length].view(np.uint8)
 
     def _matmul(self, item: Instruction) -> None:
-        state, config = self.state, self.config
+        state, setup = self.state, self.state.matmul_setup
+        require(setup is not None, "no MATMUL_SETUP before it")
+        assert setup is not None
+        check_banks(item, setup, self.config)
         if not item["reuse"]:
-            state.weights = state.fifo.popleft()
-        weights = state.weights
-        require(weights is not None, "no weights to use again")
-        assert weights is not None
-        values = self._stream(item)
-        weights = np.where((weights > 7) & bool(item["weight_signed"]), weights - 16, weights)
-        sums = (values @ weights[: item["k_lanes"]]) << 4 * item["shift"]
-        index = _grid(item["accumulator"], item, "accumulator_row_step", 1)
-        bank = index // config.bank_accumulators
+            state.tile = state.fifo.popleft()
+        weights = self._weights(item, setup)
+        values = stream(item, setup, state.scratchpad, state.written)
+        self._accumulate(item, (values @ weights[: item["k_lanes"]]) << 4 * item["shift"])
+        if item["count"]:
+            self.macs += len(values) * item["products"] * item["c_lanes"]
+            self.skipped += item["skipped"]
+
+    def _weights(self, item: Instruction, setup: Instruction) -> Indices:
+        """(lanes, columns) of the tile in the array; its instruction keeps to the rules of its sparsity."""
+        tile, sparsity = self.state.tile, setup["sparsity"]
+        require(tile is not None, "no weights to use again")
+        assert tile is not None
+        require(0 < item["k_lanes"] <= capacity(sparsity, self.config.rows), "k_lanes")
+        require(0 < item["products"] <= min(self.config.rows, item["k_lanes"]), "products")
+        split = item["split"] if item["split"] < item["k_lanes"] else 0
+        require(sparsity == Sparsity.DENSE or split % 4 == 0, "a block of four is split")
+        weights = expanded(tile, sparsity, item["weight_signed"])
+        require(not weights[item["k_lanes"] :].any(), "a weight meets no lane")
+        require(not weights[:, item["c_lanes"] :].any(), "unused columns must be zero")
+        return weights
+
+    def _accumulate(self, item: Instruction, sums: Indices) -> None:
+        state, lanes = self.state, slice(0, item["c_lanes"])
+        index = grid(item["accumulator"], item, item["accumulator_row_step"], 1)
+        bank = index // self.config.bank_accumulators
         require((bank == bank[0]).all(), "crosses a bank")
-        lanes = slice(0, item["c_lanes"])
         if item["first"]:
             state.accumulated[index] = False
             state.accumulated[index, lanes] = True
@@ -157,26 +187,6 @@ class Execution:
             require(state.accumulated[index, lanes].all(), "adds to what was never written")
             state.accumulators[index] += sums
         require(np.abs(state.accumulators[index]).max() < 1 << 31, "accumulator overflows")
-        if item["count"]:
-            self.macs += len(index) * item["k_lanes"] * item["c_lanes"]
-            self.skipped += item["skipped"]
-
-    def _stream(self, item: Instruction) -> npt.NDArray[np.int64]:
-        """(pixels, k_lanes) activations minus zero point; zero outside the map."""
-        lanes = np.arange(item["k_lanes"])
-        x = item["x_start"] + np.arange(item["columns"])[:, None] * item["x_step"] + lanes
-        y = item["y_start"] + np.arange(item["rows"]) * item["y_step"]
-        inside = ((y >= 0) & (y < item["y_size"]))[:, None, None] & ((x >= 0) & (x < item["row_elements"]))
-        first = _grid(item["map_address"], item, "row_step", item["x_step"])
-        address = (first.reshape(item["rows"], -1, 1) + lanes) & ADDRESS_MASK
-        address = np.where(inside, address, 0)
-        require(address.max() < self.config.scratchpad_bytes, "reads beyond the scratchpad")
-        require((self.state.written[address] | ~inside).all(), "reads what was never written")
-        centred = self.state.scratchpad[address].astype(np.int64) - item["zero_point"]
-        values = np.where(inside, centred, 0).reshape(-1, item["k_lanes"])
-        low, high = (-256, 255) if item["wide"] else (-16, 15)
-        require(values.min() >= low and values.max() <= high, "an activation does not fit its nibbles")
-        return values
 
     def _post(self, running: Running) -> None:
         item = running.item
@@ -184,6 +194,8 @@ class Execution:
         require(scalars is not None, "no POST_SETUP before it")
         assert scalars is not None
         require(not (item["add"] and item["pool"]), "add and pool together")
+        if item["settle"]:
+            self.state.unsettled[:] = False
         source = _sources(item)
         if item["from_map"]:
             hand = self._bytes(source.reshape(-1), item["c_lanes"])
@@ -194,11 +206,12 @@ class Execution:
             self._tap(1, running, source.reshape(-1), hand)
         windows = hand.reshape(*source.shape, -1)
         result = self._finished(windows, item, scalars)
-        target = _grid(item["destination"], item, "row_step", item["step"])
+        target = grid(item["destination"], item, item["row_step"], item["step"])
         where = target[:, None] + np.arange(item["c_lanes"])
         require(where.max() < self.config.scratchpad_bytes, "writes beyond the scratchpad")
         self.state.scratchpad[where] = result
         self.state.written[where] = True
+        self.state.unsettled[where] = True
         self._tap(0, running, target, result)
         if item["layer_end"]:
             self.events.append(item["layer"])
@@ -207,6 +220,7 @@ class Execution:
         where = address[:, None] + np.arange(lanes)
         require(where.max() < self.config.scratchpad_bytes, "reads beyond the scratchpad")
         require(self.state.written[where].all(), "reads what was never written")
+        require(not self.state.unsettled[where].any(), "reads what is not settled")
         values: Indices = self.state.scratchpad[where].astype(np.int64)
         return values
 
@@ -222,7 +236,9 @@ class Execution:
     def _finished(self, windows: Indices, item: Instruction, s: Instruction) -> Indices:
         """(results, window positions, lanes) to (results, lanes)."""
         if item["add"]:
-            operand = self._bytes(_grid(item["operand"], item, "row_step", item["step"]), item["c_lanes"])
+            operand = self._bytes(
+                grid(item["operand"], item, item["row_step"], item["step"]), item["c_lanes"]
+            )
             return _added(windows[:, 0], operand, s)
         match PoolKind(item["pool"]):
             case PoolKind.NONE:
@@ -260,25 +276,12 @@ def _added(first: Indices, second: Indices, s: Instruction) -> Indices:
     return np.clip(total + s["add_zero_point"], s["add_low"], s["add_high"])
 
 
-def _grid(start: int, item: Instruction, row_step: str, step: int) -> Indices:
-    """One number for each row and column."""
-    rows = np.arange(item["rows"])[:, None] * item[row_step]
-    require(item["rows"] and item["columns"] and item["c_lanes"], "empty")
-    grid: Indices = (start + rows + np.arange(item["columns"]) * step).reshape(-1)
-    return grid
-
-
-def _unpack(data: bytes, config: Config) -> npt.NDArray[np.int64]:
-    """(rows, columns) nibbles, unsigned."""
-    packed = np.frombuffer(data, np.uint8).astype(np.int64)
-    return np.stack([packed & 15, packed >> 4], axis=1).reshape(config.rows, config.columns)
-
-
 Touched = dict[str, Indices]
 
 
-def touched(item: Instruction, config: Config) -> tuple[Touched, Touched]:
-    """What an instruction reads and writes, by kind, exact to a scratchpad byte."""
+def touched(item: Instruction, setup: Instruction | None, config: Config) -> tuple[Touched, Touched]:
+    """What an instruction reads and writes, by kind, exact to a scratchpad byte. setup: the MATMUL_SETUP that
+    holds."""
     reads: Touched = {}
     writes: Touched = {}
     match item.opcode:
@@ -290,9 +293,11 @@ def touched(item: Instruction, config: Config) -> tuple[Touched, Touched]:
             writes["parameters"] = np.array([item["parameter_set"]])
         case Opcode.MATMUL:
             writes["bank"] = np.array([item["accumulator"] // config.bank_accumulators])
-            reads["map"] = _rows_of_matmul(item)
+            require(setup is not None, "no MATMUL_SETUP before it")
+            assert setup is not None
+            reads["map"] = rows_read(item, setup)
         case Opcode.POST:
-            writes["map"] = _with_lanes(_grid(item["destination"], item, "row_step", item["step"]), item)
+            writes["map"] = _with_lanes(grid(item["destination"], item, item["row_step"], item["step"]), item)
             reads = _read_by_post(item, config)
     return reads, writes
 
@@ -302,7 +307,7 @@ def _read_by_post(item: Instruction, config: Config) -> Touched:
     if item["from_map"]:
         read.append(_with_lanes(_sources(item).reshape(-1), item))
     if item["add"]:
-        read.append(_with_lanes(_grid(item["operand"], item, "row_step", item["step"]), item))
+        read.append(_with_lanes(grid(item["operand"], item, item["row_step"], item["step"]), item))
     reads = {"map": np.concatenate(read)} if read else {}
     if not item["from_map"]:
         reads["bank"] = np.array([item["source"] // config.bank_accumulators])
@@ -316,20 +321,9 @@ def _with_lanes(address: Indices, item: Instruction) -> Indices:
 
 def _sources(item: Instruction) -> Indices:
     """(results, window positions) addresses."""
-    first = _grid(item["source"], item, "source_row_step", item["source_step"])
+    first = grid(item["source"], item, item["source_row_step"], item["source_step"])
     down = np.arange(item["window_rows"])[:, None] * item["window_row_step"]
     window = (down + np.arange(item["window_columns"]) * item["window_step"]).reshape(-1)
     require(len(window) and (item["pool"] or len(window) == 1), "window without pool")
     addresses: Indices = first[:, None] + window
     return addresses
-
-
-def _rows_of_matmul(item: Instruction) -> Indices:
-    """Bytes of the map that lanes inside it may read: whole spans from row to row."""
-    start = max(0, item["x_start"])
-    end = item["x_start"] + (item["columns"] - 1) * item["x_step"] + item["k_lanes"]
-    span = np.arange(start, min(end, item["row_elements"])) + item["map_address"] - item["x_start"]
-    rows = np.arange(item["rows"])
-    y = item["y_start"] + rows * item["y_step"]
-    rows = rows[(y >= 0) & (y < item["y_size"])]
-    return ((rows[:, None] * item["row_step"] + span) & ADDRESS_MASK).reshape(-1)

@@ -17,15 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from compiler.systolic.image import HEADER, instructions
-from compiler.tests.systolic_execution import (
-    Execution,
-    Indices,
-    MachineError,
-    Running,
-    require,
-    tap_type,
-    touched,
-)
+from compiler.tests.systolic_array import Indices, MachineError, require
+from compiler.tests.systolic_execution import Execution, Running, tap_type, touched
 from rtl.systolic.config import Config
 from rtl.systolic.isa import UNIT, Opcode, Unit
 
@@ -129,7 +122,7 @@ class _ImageRun:
         item = self.machine.code[index]
         for giver in Unit:
             self.tokens[giver, unit] -= item["wait"] >> giver & 1
-        running = Running(index, item, *touched(item, self.config))
+        running = Running(index, item, *touched(item, self.execution.state.matmul_setup, self.config))
         for other in self.running.values():
             _check_race(running, other)
         self.running[unit] = running

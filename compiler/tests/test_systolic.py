@@ -14,8 +14,8 @@ from golden import run as golden
 from golden.ir import Array, Graph, Reshape
 from rtl.systolic.config import CONFIGS, Config
 
-MOST_CHANNELS = {"tiny": 14, "small": 40}
-SMALL_CONFIGS = tuple(CONFIGS[name] for name in ("tiny", "small"))
+MOST_CHANNELS = {"tiny": 14, "small": 40, "paper": 150}
+SIZES = tuple(CONFIGS.values())
 
 
 def random_values(graph: Graph, seed: int, images: int) -> dict[str, Array]:
@@ -65,14 +65,14 @@ def check_graph(graph: Graph, config: Config, seed: int, images: int = 1) -> Non
     check_program(graph, program, config, random_values(graph, seed, images), seed)
 
 
-@pytest.mark.parametrize("config", SMALL_CONFIGS, ids=lambda config: config.name)
+@pytest.mark.parametrize("config", SIZES, ids=lambda config: config.name)
 @pytest.mark.parametrize("first", range(0, 200, 20))
 def test_random_layers(first: int, config: Config) -> None:
     for seed in range(first, first + 20):
         check_graph(random_layer(seed, MOST_CHANNELS[config.name]), config, seed)
 
 
-@pytest.mark.parametrize("config", SMALL_CONFIGS, ids=lambda config: config.name)
+@pytest.mark.parametrize("config", SIZES, ids=lambda config: config.name)
 @pytest.mark.parametrize("first", range(0, 40, 10))
 def test_random_networks(first: int, config: Config) -> None:
     for seed in range(first, first + 10):

@@ -16,7 +16,7 @@ from compiler.systolic import compile_graph
 from compiler.systolic.image import HEADER, instructions
 from compiler.systolic.post import divisor
 from compiler.tests.random_graphs import Builder, random_network
-from compiler.tests.systolic_execution import MachineError
+from compiler.tests.systolic_array import MachineError
 from compiler.tests.systolic_machine import Machine
 from compiler.tests.test_systolic import random_values
 from golden.arithmetic import rounded_mean
