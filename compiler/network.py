@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,13 @@ from compiler.errors import AssayError, BadData, MissingRange
 from compiler.frontends.loaded import Loaded, Range
 from compiler.frontends.onnx_file import load_onnx
 from compiler.frontends.tflite import read_tflite
-from compiler.images import Integers, as_integers, as_real, read_data
+from compiler.images import Floats, Integers, Values, as_integers, as_real, read_data
 from compiler.passes import FLOAT_PASSES, QUANTISED_PASSES, quantised, run_passes
 from compiler.passes.calibrate import calibrate
-from golden.ir import Graph, Quantisation
+from compiler.passes.prune import BLOCK, is_pruned, prune
+from compiler.passes.widths import END_BITS
+from golden.arithmetic import quantisation_of
+from golden.ir import Conv2D, FullyConnected, Graph, Node, Quantisation
 
 Labels = npt.NDArray[np.integer]
 
@@ -34,18 +37,30 @@ class Inputs(NamedTuple):
 
 
 Source = Callable[[int, int], Inputs]
+Preprocess = Callable[[Values], Floats]
 
 
 @dataclass(frozen=True)
 class Network:
     """A quantised graph ready to compile. float_graph: what it was quantised from, where there is one.
-    source: gives n inputs for a seed; `images` and `labels` ask it."""
+    source: gives n inputs for a seed; `images` and `labels` ask it. kept: weights that stay in a block of 4.
+    preprocess: what turns pixels 0 to 255 into the input's real values, where that is not a division by 255."""
 
     name: str
     graph: Graph
     source: Source
     float_graph: Graph | None = None
     host_operators: tuple[str, ...] = ()
+    kept: int = BLOCK
+    preprocess: Preprocess | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """What a result has to state beside its figures: `sparsity` as 'n:4', and of the first and the last
+        layer (`first_layer`, `last_layer`) its name and the bits of its activations and weights."""
+        layers = [node for node in self.graph.nodes if isinstance(node.operator, Conv2D | FullyConnected)]
+        ends = {"first_layer": layers[0], "last_layer": layers[-1]} if layers else {}
+        sparsity = {"sparsity": f"{self.kept}:{BLOCK}"}
+        return sparsity | {end: layer_widths(self.graph, node) for end, node in ends.items()}
 
     def images(self, count: int, seed: int = 0) -> Integers:
         """The first `count` inputs; the seed matters where they are made up. BadData if there are fewer."""
@@ -58,6 +73,8 @@ class Network:
     def with_inputs(self, path: str | Path) -> Network:
         """The network with inputs from a .npy or image file, or a folder of them, instead of its own."""
         data = read_data(_existing(path), self.graph.tensor(self.graph.inputs[0]).shape)
+        if self.preprocess and data.dtype == np.uint8:
+            data = self.preprocess(data)
         images = as_integers(data, input_quantisation(self.graph), str(path))
         return replace(self, source=lambda count, seed: Inputs(images[:count]))
 
@@ -76,6 +93,12 @@ def input_quantisation(graph: Graph) -> Quantisation:
     return quantisation
 
 
+def layer_widths(graph: Graph, node: Node) -> dict[str, Any]:
+    """Name of a convolution or fully connected layer, and bits of the map it reads and of its weights."""
+    bits = [quantisation_of(graph, name).bits for name in node.inputs[:2]]
+    return {"name": node.name, "activation_bits": bits[0], "weight_bits": bits[1]}
+
+
 def from_tflite(path: Path) -> Network:
     """The network of a quantised .tflite file, with seeded random inputs. Raises an AssayError."""
     try:
@@ -86,18 +109,54 @@ def from_tflite(path: Path) -> Network:
     return Network(path.stem, graph, _random_source(graph), host_operators=loaded.host_operators)
 
 
-def from_onnx(path: Path, bits: int = 8, calibration: str | Path | None = None) -> Network:
-    """The network of a float .onnx file quantised to 8 or 4 bits, with seeded random inputs.
+def from_onnx(
+    path: Path,
+    bits: int = 8,
+    calibration: str | Path | None = None,
+    *,
+    kept: int = BLOCK,
+    end_weights: int = END_BITS,
+) -> Network:
+    """The network of a float .onnx file pruned to `kept` weights of 4 and quantised to 8 or 4 bits, with
+    seeded random inputs.
 
     Ranges are measured on calibration data, if given; else they are the file's, or measured on random images.
     Raises an AssayError."""
     try:
         loaded = load_onnx(path)
         float_graph = run_passes(loaded.graph, FLOAT_PASSES)
-        graph = quantised(float_graph, _ranges(float_graph, loaded, calibration), bits)
+        if not is_pruned(float_graph, kept):
+            float_graph, loaded = prune(float_graph, kept), _without_inner_ranges(loaded)
+        graph = quantised(float_graph, _ranges(float_graph, loaded, calibration), bits, end_weights)
     except AssayError as error:
         raise _located(error, path, calibration) from None
-    return Network(path.stem, graph, _random_source(graph), float_graph, loaded.host_operators)
+    return Network(path.stem, graph, _random_source(graph), float_graph, loaded.host_operators, kept)
+
+
+def from_float(
+    graph: Graph,
+    images: Floats,
+    *,
+    bits: int = 8,
+    kept: int = BLOCK,
+    end_weights: int = END_BITS,
+    input_range: Range | None = None,
+) -> Network:
+    """The network of a float graph as `from_onnx` makes it, calibrated on images in the input's real values.
+
+    input_range: the least and greatest real input, where it is known. Raises an AssayError."""
+    float_graph = prune(run_passes(graph, FLOAT_PASSES), kept)
+    ranges = calibrate(float_graph, images)
+    if input_range is not None:
+        ranges[graph.inputs[0]] = input_range
+    integers = quantised(float_graph, ranges, bits, end_weights)
+    return Network(graph.name, integers, _random_source(integers), float_graph, kept=kept)
+
+
+def _without_inner_ranges(loaded: Loaded) -> Loaded:
+    """Without the ranges of maps that pruning has changed: only the input's still hold."""
+    ranges = {name: value for name, value in loaded.ranges.items() if name in loaded.graph.inputs}
+    return replace(loaded, ranges=ranges)
 
 
 def _located(error: AssayError, path: Path, calibration: str | Path | None) -> AssayError:
