@@ -1,6 +1,6 @@
-"""Accumulators of one column: partial sums of every pixel of a tile, in two banks."""
+"""Accumulators of a column of clusters: partial sums of every pixel of a tile, in two banks."""
 
-from myhdl import always, always_comb, always_seq, block
+from myhdl import ConcatSignal, always, always_comb, always_seq, block
 
 from rtl.lib.ram import ram
 from rtl.lib.stream import bit, signed, word
@@ -8,6 +8,7 @@ from rtl.lib.stream import bit, signed, word
 # bits of `control`; the accumulator's index is above them, its highest bit the bank
 VALID, FIRST, FORWARD_1, FORWARD_2, SHIFT = 0, 1, 2, 3, 4
 INDEX = 6
+BITS = 32
 
 
 @block
@@ -30,7 +31,7 @@ def bank(clk, adding, index, drain_index, write_enable, write_index, write_data,
 def adder(control, products, low, high, newest, newer, total):
     """total = the accumulator's old value + products << 4 * shift."""
     top = len(control) - 1
-    old, addend = signed(32), signed(32)
+    old, addend = signed(BITS), signed(BITS)
 
     @always_comb
     def choose():
@@ -48,11 +49,11 @@ def adder(control, products, low, high, newest, newer, total):
     @always_comb
     def scale():
         if control[SHIFT + 1]:
-            addend.next = products << 8
+            addend.next = products.signed() << 8
         elif control[SHIFT]:
-            addend.next = products << 4
+            addend.next = products.signed() << 4
         else:
-            addend.next = products
+            addend.next = products.signed()
 
     @always_comb
     def add():
@@ -62,22 +63,49 @@ def adder(control, products, low, high, newest, newer, total):
 
 
 @block
+def lane(clk, control, products, low, high, drain_high, newest, drained):
+    """One column's sum, kept for the memory and for the pixels that come next; and what is drained."""
+    total, newer = signed(BITS), signed(BITS)
+    sum_up = adder(control, products, low, high, newest, newer, total)
+
+    @always(clk.posedge)
+    def keep():
+        if control[VALID]:
+            newest.next = total
+            newer.next = newest
+
+    @always_comb
+    def read_out():
+        if drain_high:
+            drained.next = high
+        else:
+            drained.next = low
+
+    return sum_up, keep, read_out
+
+
+@block
 def accumulator(clk, rst, control_in, products, control_out, drain_index, drained, depth):
-    """Adds `products`, which come one cycle after their control, to the accumulator at the control's index.
+    """Adds each lane's products, which come one cycle after their control, to the accumulators at the control's index.
 
     FIRST overwrites; FORWARD_n takes the n-th last sum instead of the memory's, which shows a sum from the third cycle
     on. The bank that is not added to is read through `drain_index`; `drained` comes one cycle later.
-    control_out is control_in for the next column, a cycle later.
+    control_out is control_in for the next column of clusters, a cycle later.
     """
-    bits = len(drain_index)
-    top = len(control_in) - 1
+    lanes, bits, top = len(drained) // BITS, len(drain_index), len(control_in) - 1
+    width = len(products) // lanes
     index, write_index = word(bits - 1), word(bits - 1)
-    low, high, stored = word(32), word(32), word(32)
+    low, high, stored = word(len(drained)), word(len(drained)), word(len(drained))
     add_low, add_high, write_low, write_high, drain_high = bit(), bit(), bit(), bit(), bit()
-    total, newest, newer = signed(32), signed(32), signed(32)
+    newest, drained_lanes = [signed(BITS) for _ in range(lanes)], [word(BITS) for _ in range(lanes)]
+    joined, joined_drained = ConcatSignal(*reversed(newest)), ConcatSignal(*reversed(drained_lanes))
     lower = bank(clk, add_low, index, drain_index(bits - 1, 0), write_low, write_index, stored, low, depth // 2)
     upper = bank(clk, add_high, index, drain_index(bits - 1, 0), write_high, write_index, stored, high, depth // 2)
-    sum_up = adder(control_out, products, low, high, newest, newer, total)
+    adding = [
+        lane(clk, control_out, products(width * (n + 1), width * n), low(BITS * (n + 1), BITS * n),
+             high(BITS * (n + 1), BITS * n), drain_high, newest[n], drained_lanes[n])
+        for n in range(lanes)
+    ]
 
     @always_comb
     def address():
@@ -95,16 +123,11 @@ def accumulator(clk, rst, control_in, products, control_out, drain_index, draine
     def keep():
         drain_high.next = drain_index[bits - 1]
         if control_out[VALID]:
-            newest.next = total
-            newer.next = newest
             write_index.next = control_out[top:INDEX]
 
     @always_comb
-    def read_out():
-        stored.next = newest[32:]
-        if drain_high:
-            drained.next = high.signed()
-        else:
-            drained.next = low.signed()
+    def join():
+        stored.next = joined
+        drained.next = joined_drained
 
-    return lower, upper, sum_up, address, control, keep, read_out
+    return lower, upper, adding, address, control, keep, join

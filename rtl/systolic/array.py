@@ -1,13 +1,14 @@
 """The weight-stationary array: rows are the reduction, columns the outputs."""
 
-from myhdl import ConcatSignal, Constant, always, always_comb, block, intbv
+from myhdl import ConcatSignal, Constant, always_comb, block, intbv
 
 from rtl.convert import unused
-from rtl.lib.stream import bit, signed, word
-from rtl.systolic.element import ACTIVATION_BITS, CONTROL_BITS, LARGEST_PRODUCT, element
-from rtl.systolic.skew import skew
+from rtl.lib.stream import word
+from rtl.systolic.cluster import CELL_LATENCY, LOADED_ROWS, cluster, flow_bits, weight_bits
+from rtl.systolic.element import BUNDLE_BITS, LARGEST_PRODUCT
+from rtl.systolic.skew import register, skew
 
-FLOW_BITS = 2 + ACTIVATION_BITS  # what is skewed with an activation: SIGNED, SWAP
+SKEW_LATENCY = 1  # of the lane that is not delayed
 
 
 def sum_bits(rows):
@@ -15,60 +16,59 @@ def sum_bits(rows):
     return (LARGEST_PRODUCT * rows).bit_length() + 1
 
 
-@block
-def west_edge(clk, load, flow, control, activation):
-    """Splits a row's skewed lane; the load flag does not wait for the skew, only for its first register."""
-    loading = bit()
+def array_latency(rows, size):
+    """Cycles from the activations of a pixel at `flows` to the sums of the first column of clusters."""
+    return SKEW_LATENCY + CELL_LATENCY - 1 + rows // size
 
-    @always(clk.posedge)
-    def delay():
-        loading.next = load
+
+@block
+def west_edge(lane, loads, flow, size):
+    """A row of clusters' skewed lane, with the load flags, which do not wait for the skew."""
+    bundles, flags = lane(size * BUNDLE_BITS, 0), lane(size * BUNDLE_BITS + 2, size * BUNDLE_BITS)
+    joined = ConcatSignal(flags, loads, bundles)
 
     @always_comb
-    def split():
-        control.next[0] = loading
-        control.next[1] = flow[ACTIVATION_BITS]
-        control.next[2] = flow[ACTIVATION_BITS + 1]
-        activation.next = flow[ACTIVATION_BITS:].signed()
+    def join():
+        flow.next = joined
 
-    return delay, split
+    return join
 
 
 @block
-def array(clk, rst, flows, load_rows, weights, sums, rows, columns):
-    """One pixel a cycle: flows (FLOW_BITS a row), load_rows (one bit a row), weights (4 bits a column).
+def array(clk, rst, flows, load_pairs, weights, sums, rows, columns, size):
+    """One pixel a cycle, from flows (for each row of clusters: bundles, SWAP, EXTEND) to sums.
 
-    sums: column c of the pixel that entered at cycle t leaves at t + 1 + rows + c. A row of weights that enters at t is
-    in place, for the activations that enter from t + 1 on, if its SWAP does not come before.
+    sums: column c of the pixel that entered at cycle t leaves at t + array_latency(rows, size) + c // size. A SWAP that
+    enters at t brings the next weights into use for the activations that enter from t + 1 on. load_pairs (one bit for
+    each pair of rows) and weights (weight_bits a column of clusters) that enter at t do not overtake a SWAP of t.
     """
-    bits = sum_bits(rows)
-    skewed_flows = word(len(flows))
-    skewed_weights = word(len(weights))
-    row_skew = skew(clk, rst, flows, skewed_flows, rows)
-    column_skew = skew(clk, rst, weights, skewed_weights, columns)
-    controls = [[word(CONTROL_BITS) for _ in range(columns + 1)] for _ in range(rows)]
-    activations = [[signed(ACTIVATION_BITS) for _ in range(columns + 1)] for _ in range(rows)]
-    nothing = Constant(intbv(0, min=-(1 << bits - 1), max=1 << bits - 1))
-    partial = [[nothing] * columns] + [[signed(bits) for _ in range(columns)] for _ in range(rows)]
+    down, across, bits = rows // size, columns // size, size * sum_bits(rows)
+    pairs = size // LOADED_ROWS
+    skewed_flows, skewed_weights, late_loads = word(len(flows)), word(len(weights)), word(len(load_pairs))
+    row_skew = skew(clk, rst, flows, skewed_flows, down)
+    column_skew = skew(clk, rst, weights, skewed_weights, across)
+    load_delay = register(clk, load_pairs, late_loads)
+    lane, lane_weights = len(flows) // down, weight_bits(size)
+    passing = [[word(flow_bits(size)) for _ in range(across + 1)] for _ in range(down)]
+    nothing = Constant(intbv(0)[bits:])
+    partial = [[nothing] * across] + [[word(bits) for _ in range(across)] for _ in range(down)]
     west = [
-        west_edge(clk, load_rows(row), skewed_flows(FLOW_BITS * (row + 1), FLOW_BITS * row),
-                  controls[row][0], activations[row][0])
-        for row in range(rows)
+        west_edge(skewed_flows(lane * (row + 1), lane * row), late_loads(pairs * (row + 1), pairs * row),
+                  passing[row][0], size)
+        for row in range(down)
     ]
-    elements = [
-        element(clk, controls[row][column], activations[row][column],
-                skewed_weights(4 * (column + 1), 4 * column), partial[row][column],
-                controls[row][column + 1], activations[row][column + 1], partial[row + 1][column])
-        for row in range(rows)
-        for column in range(columns)
+    clusters = [
+        cluster(clk, passing[row][column], skewed_weights(lane_weights * (column + 1), lane_weights * column),
+                partial[row][column], passing[row][column + 1], partial[row + 1][column], size)
+        for row in range(down)
+        for column in range(across)
     ]
-    for row in range(rows):
-        unused(controls[row][columns], "the array ends here")
-        unused(activations[row][columns], "the array ends here")
-    south = ConcatSignal(*reversed(partial[rows]))
+    for row in range(down):
+        unused(passing[row][across], "the array ends here")
+    south = ConcatSignal(*reversed(partial[down]))
 
     @always_comb
     def gather():
         sums.next = south
 
-    return row_skew, column_skew, west, elements, gather
+    return row_skew, column_skew, load_delay, west, clusters, gather

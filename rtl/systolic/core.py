@@ -9,7 +9,7 @@ from rtl.systolic.load import Bases, load, scratchpad_write
 from rtl.systolic.matmul import matmul
 from rtl.systolic.post import post, trail
 from rtl.systolic.post_lane import ParameterWrite
-from rtl.systolic.scratchpad import scratchpad
+from rtl.systolic.scratchpad import array_read, scratchpad
 from rtl.systolic.store import store
 from rtl.systolic.tokens import tokens, tokens_port
 
@@ -111,11 +111,11 @@ def core(clk, port, tap, cfg):
     waits_post, waits_store = bit(), bit()
     bases = Bases(port.program_base, port.input_base, port.output_base)
     loading = scratchpad_write(lanes)
-    weight_sink, weight_source = stream(8 * lanes), stream(8 * lanes)
+    weight_sink, weight_source = stream(8 * lanes + 1), stream(8 * lanes + 1)
     enables = word(cfg.parameter_bytes // lanes)
     parameter_index, parameter_data = word(6), word(8 * lanes)
     write_valid, write_address, write_data, write_strobes = bit(), word(24), word(8 * lanes), word(lanes)
-    address_a, data_a, address_b, data_b = word(24), word(8 * lanes), word(24), word(8 * lanes)
+    reading, address, data = array_read(cfg.window_bytes), word(24), word(8 * lanes)
     post_reads, post_read_address, store_address = bit(), word(24), word(24)
     drain_index, drained = word((cfg.accumulators - 1).bit_length()), word(32 * cfg.columns)
     tap_valid, tapped, tapped_bytes = bit(), trail(), word(8 * cfg.columns)
@@ -130,19 +130,19 @@ def core(clk, port, tap, cfg):
                      weight_sink, enables, parameter_index, parameter_data, load_idle)
     weight_fifo = fifo(clk, rst, weight_sink, weight_source, cfg.weight_beats)
     memory = scratchpad(clk, rst, write_valid, write_address, write_data, write_strobes,
-                        address_a, data_a, address_b, data_b, cfg.scratchpad_bytes)
+                        reading, address, data, cfg.scratchpad_bytes)
     array_unit = matmul(clk, rst, heads[1], array_tokens, port.halt, waits_post, waits_store, others_busy,
-                        weight_source, address_a, data_a, drain_index, drained, port.activity, port.macs,
-                        port.macs_skipped, array_idle, cfg.rows, cfg.columns, cfg.accumulators)
+                        weight_source, reading, drain_index, drained, port.activity, port.macs, port.macs_skipped,
+                        array_idle, cfg)
     post_unit = post(clk, rst, heads[2], post_tokens, port.halt,
                      parameter_lanes(enables, parameter_index, parameter_data, cfg.columns), drain_index, drained,
-                     post_reads, post_read_address, data_b, tap_valid, tapped, tapped_bytes, result_valid, written,
+                     post_reads, post_read_address, data, tap_valid, tapped, tapped_bytes, result_valid, written,
                      result_bytes, layer_end, post_idle, cfg.columns, cfg.parameter_sets)
     store_unit = store(clk, rst, heads[3], store_tokens, port.halt, bases, port.store_command, port.store_data,
-                       port.store_done, post_reads, store_address, data_b, store_idle)
+                       port.store_done, post_reads, store_address, data, store_idle)
     write_port = share_scratchpad(result_valid, written.address, written.lanes, result_bytes, loading,
                                   write_valid, write_address, write_data, write_strobes)
-    read_port = share_reads(post_reads, post_read_address, store_address, address_b)
+    read_port = share_reads(post_reads, post_read_address, store_address, address)
     observation = observe(port.image, tap_valid, tapped, tapped_bytes, result_valid, written, result_bytes, tap)
 
     @always_comb

@@ -5,11 +5,12 @@ from myhdl import always, always_comb, always_seq, block
 from rtl.lib.registers import Error
 from rtl.lib.stream import bit, word
 from rtl.systolic.decode import fields
-from rtl.systolic.isa import Opcode, PoolKind
+from rtl.systolic.isa import Opcode, PoolKind, Sparsity
 
 LOAD_MAP, LOAD_WEIGHTS, LOAD_PARAMETERS = int(Opcode.LOAD_MAP), int(Opcode.LOAD_WEIGHTS), int(Opcode.LOAD_PARAMETERS)
 MATMUL, POST_SETUP, POST = int(Opcode.MATMUL), int(Opcode.POST_SETUP), int(Opcode.POST)
-STORE, END = int(Opcode.STORE), int(Opcode.END)
+STORE, MATMUL_SETUP, END = int(Opcode.STORE), int(Opcode.MATMUL_SETUP), int(Opcode.END)
+MOST_SPARSE = int(Sparsity.ONE_OF_FOUR)
 NO_POOL, AVERAGE = int(PoolKind.NONE), int(PoolKind.AVERAGE)
 ILLEGAL, OUT_OF_RANGE = int(Error.ILLEGAL_INSTRUCTION), int(Error.OPERAND_RANGE)
 
@@ -41,14 +42,15 @@ def check_matmul(instruction, wrong, cfg):
     """MATMUL: lanes, rectangle, accumulator."""
     given = fields(instruction, Opcode.MATMUL)
     rows, columns, index = given["rows"], given["columns"], given["accumulator"]
-    k_lanes, c_lanes = given["k_lanes"], given["c_lanes"]
-    lanes_high, lanes_wide, depth = cfg.rows, cfg.columns, cfg.accumulators
+    k_lanes, c_lanes, products = given["k_lanes"], given["c_lanes"], given["products"]
+    lanes_high, lanes_wide, rows_high, depth = cfg.window_bytes, cfg.columns, cfg.rows, cfg.accumulators
 
     @always_comb
     def compare():
         wrong.next = (
             (rows == 0) or (columns == 0) or (index >= depth)
             or (k_lanes == 0) or (k_lanes > lanes_high) or (c_lanes == 0) or (c_lanes > lanes_wide)
+            or (products > rows_high)
         )  # fmt: skip
 
     return compare
@@ -83,6 +85,7 @@ def check_post(instruction, wrong, cfg):
 def check(instruction, illegal, wrong, cfg):
     """Is the opcode unknown, is an operand out of range?"""
     opcode = instruction(4, 0)
+    sparsity = fields(instruction, Opcode.MATMUL_SETUP)["sparsity"]
     wrong_length, wrong_map, wrong_set, wrong_matmul, wrong_post = bit(), bit(), bit(), bit(), bit()
     moves = check_move(instruction, wrong_length, wrong_map, wrong_set, cfg)
     matmuls = check_matmul(instruction, wrong_matmul, cfg)
@@ -100,6 +103,8 @@ def check(instruction, illegal, wrong, cfg):
             wrong.next = wrong_set
         elif opcode == MATMUL:
             wrong.next = wrong_matmul
+        elif opcode == MATMUL_SETUP:
+            wrong.next = sparsity > MOST_SPARSE
         elif opcode == POST:
             wrong.next = wrong_post
         elif opcode != POST_SETUP and opcode != END:
@@ -141,7 +146,7 @@ def route(instruction, number, good, load, array, post, store, delivered):
     @always_comb
     def choose():
         to_load.next = good and (opcode == LOAD_MAP or opcode == LOAD_WEIGHTS or opcode == LOAD_PARAMETERS)  # noqa: SIM109
-        to_array.next = good and opcode == MATMUL
+        to_array.next = good and (opcode == MATMUL or opcode == MATMUL_SETUP)  # noqa: SIM109
         to_post.next = good and (opcode == POST or opcode == POST_SETUP)  # noqa: SIM109
         to_store.next = good and opcode == STORE
 

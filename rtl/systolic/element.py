@@ -1,47 +1,64 @@
-"""One processing element of the weight-stationary array."""
+"""One processing element of the weight-stationary array: a weight, its position, and their product."""
 
-from myhdl import Signal, always, always_comb, block, intbv
+from myhdl import always, always_comb, block
 
-LOAD, SWAP, SIGNED = 0, 1, 2  # bits of `control`
-CONTROL_BITS = 3
+from rtl.lib.stream import signed, word
+
 ACTIVATION_BITS = 5  # a nibble with its sign, zero point subtracted
+LANES = 4  # activations from which a weight's position picks one
+BUNDLE_BITS = LANES * ACTIVATION_BITS
+WEIGHT_BITS = 4
+POSITION_BITS = 2
 LARGEST_PRODUCT = 240  # |-16 x 15|
+PRODUCT_BITS = 9
 
 
 @block
-def element(clk, control_in, activation_in, weight_in, north, control_out, activation_out, south):
-    """south = north + activation x weight, one cycle later; the activation and its control go on to the east.
+def weight_store(clk, weight, position, load, swap, extend, active, place):
+    """`load` takes weight and position behind those in use; `swap` brings them into use, from the next cycle on.
 
-    control: LOAD takes `weight_in` (4 bits) in the shadow weight; SWAP, which comes with the first activation of a
-    tile, makes the shadow weight the active one, for that activation already; SIGNED says how it is extended to 5 bits.
+    extend: the weight is two's complement, otherwise unsigned.
     """
-    shadow = Signal(intbv(0)[4:])
-    fresh = Signal(intbv(0, min=-16, max=16))
-    active = Signal(intbv(0, min=-16, max=16))
+    next_weight, next_place = word(WEIGHT_BITS), word(POSITION_BITS)
+
+    @always(clk.posedge)
+    def fill():
+        if load:
+            next_weight.next = weight
+            next_place.next = position
+
+    @always(clk.posedge)
+    def use():
+        if swap:
+            place.next = next_place
+            if extend and next_weight[3]:
+                active.next = next_weight - 16
+            else:
+                active.next = next_weight
+
+    return fill, use
+
+
+@block
+def element(clk, bundle, weight, position, load, swap, extend, product):
+    """product = the activation of `bundle` that the position in use picks x the weight in use, in the same cycle."""
+    active, chosen = signed(ACTIVATION_BITS), signed(ACTIVATION_BITS)
+    place = word(POSITION_BITS)
+    weights = weight_store(clk, weight, position, load, swap, extend, active, place)
 
     @always_comb
-    def extend():
-        if control_in[SIGNED] and shadow[3]:
-            fresh.next = shadow - 16
+    def pick():
+        if place == 0:
+            chosen.next = bundle[5:].signed()
+        elif place == 1:
+            chosen.next = bundle[10:5].signed()
+        elif place == 2:
+            chosen.next = bundle[15:10].signed()
         else:
-            fresh.next = shadow
+            chosen.next = bundle[20:15].signed()
 
-    @always(clk.posedge)
+    @always_comb
     def multiply():
-        if control_in[SWAP]:
-            active.next = fresh
-            south.next = north + activation_in * fresh
-        else:
-            south.next = north + activation_in * active
+        product.next = chosen * active
 
-    @always(clk.posedge)
-    def load():
-        if control_in[LOAD]:
-            shadow.next = weight_in
-
-    @always(clk.posedge)
-    def pass_on():
-        control_out.next = control_in
-        activation_out.next = activation_in
-
-    return extend, multiply, load, pass_on
+    return weights, pick, multiply

@@ -181,7 +181,8 @@ FIELDS: dict[Opcode, tuple[Field, ...]] = {
 }
 UNIT = {
     Opcode.LOAD_MAP: Unit.LOAD, Opcode.LOAD_WEIGHTS: Unit.LOAD, Opcode.LOAD_PARAMETERS: Unit.LOAD,
-    Opcode.MATMUL_SETUP: Unit.ARRAY, Opcode.MATMUL: Unit.ARRAY, Opcode.POST_SETUP: Unit.POST, Opcode.POST: Unit.POST, Opcode.STORE: Unit.STORE,
+    Opcode.MATMUL_SETUP: Unit.ARRAY, Opcode.MATMUL: Unit.ARRAY,
+    Opcode.POST_SETUP: Unit.POST, Opcode.POST: Unit.POST, Opcode.STORE: Unit.STORE,
 }
 
 

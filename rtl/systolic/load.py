@@ -71,6 +71,7 @@ def request(queue, tokens, halt, bases, command, pending):
     opcode, mask, signal, layer = given["opcode"], given["wait"], given["signal"], given["layer"]
     length, place = given["length"], given["address"]
     parameter_set = fields(queue.data, Opcode.LOAD_PARAMETERS)["parameter_set"]
+    indexed = fields(queue.data, Opcode.LOAD_WEIGHTS)["indexed"]
     allowed = bit()
     target = locate_memory(given["base"], given["offset"], bases, command.address)
 
@@ -84,7 +85,7 @@ def request(queue, tokens, halt, bases, command, pending):
         command.valid.next = allowed
         command.length.next = length
         command.layer.next = layer
-        pending.data.next = concat(place, parameter_set, signal, opcode)
+        pending.data.next = concat(indexed, place, parameter_set, signal, opcode)
 
     @always_comb
     def take():
@@ -99,7 +100,7 @@ def request(queue, tokens, halt, bases, command, pending):
 def receive(clk, rst, beats, pending, to_map, to_weights, enables, parameter_index, parameter_data, give):
     """Sends each word where the transfer it belongs to wants it; tokens after its last one."""
     kind, signal = pending.data(4, 0), pending.data(8, 4)
-    parameter_set, place = pending.data(14, 8), pending.data(38, 14)
+    parameter_set, place, indexed = pending.data(14, 8), pending.data(38, 14), pending.data(38)
     low = (len(beats.keep) - 1).bit_length()
     top = len(enables) - 1
     word_index, first_word = word(24 - low), word(24 - low)
@@ -130,7 +131,7 @@ def receive(clk, rst, beats, pending, to_map, to_weights, enables, parameter_ind
         to_map.address.next = concat(first_word, intbv(0)[low:])
         to_map.data.next = beats.data
         to_map.strobes.next = beats.keep
-        to_weights.data.next = beats.data
+        to_weights.data.next = concat(indexed, beats.data)
         parameter_data.next = beats.data
         parameter_index.next = parameter_set
 
@@ -174,7 +175,7 @@ def load(clk, rst, queue, tokens, halt, bases, command, beats, to_map, to_weight
 
     enables: one bit for each word of a parameter set, with its word on parameter_data.
     """
-    sink, source = stream(38), stream(38)
+    sink, source = stream(39), stream(39)
     asking = request(queue, tokens, halt, bases, command, sink)
     waiting = small_fifo(clk, rst, sink, source, PENDING)
     taking = receive(clk, rst, beats, source, to_map, to_weights, enables, parameter_index, parameter_data,

@@ -131,11 +131,11 @@ def read_map(clk, rst, where, read_valid, read_address):
 
 @block
 def issue(queue, tokens, halt, busy, last, drained, start, start_setup):
-    """May the instruction at the head of the queue begin? One that reads the map, or changes the scalars, waits until
+    """May the instruction at the head of the queue begin? One that says so, or that changes the scalars, waits until
     every result before it can be read back."""
     head = queue.data
     opcode, mask = head(4, 0), head(8, 4)
-    from_map, add = head(offset(Opcode.POST, "from_map")[0]), head(offset(Opcode.POST, "add")[0])
+    settle = head(offset(Opcode.POST, "settle")[0])
     allowed, settled = bit(), bit()
 
     @always_comb
@@ -150,7 +150,7 @@ def issue(queue, tokens, halt, busy, last, drained, start, start_setup):
     @always_comb
     def decide():
         start_setup.next = allowed and settled and opcode == POST_SETUP
-        if from_map or add:
+        if settle:
             start.next = allowed and settled and opcode == POST
         else:
             start.next = allowed and (last or not busy) and opcode == POST

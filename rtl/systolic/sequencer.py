@@ -80,14 +80,19 @@ def walker(clk, start, busy, origin, step, row_step, end_of_row, end_of_pass, po
 
 
 @block
-def row_walker(clk, start, busy, y_start, y_step, y_size, end_of_row, end_of_pass, in_range):
-    """The map row that is read, and whether the map has it."""
-    begin, y, size = signed(13), signed(13), signed(13)
+def row_walker(clk, start, busy, y_start, y_step, y_size, end_of_row, end_of_pass, in_range, next_in_range):
+    """The map row that is read; whether the map has it, and the one after it."""
+    begin, y, size, below = signed(13), signed(13), signed(13), signed(13)
     step = signed(4)
+
+    @always_comb
+    def go_down():
+        below.next = y + 1
 
     @always_comb
     def compare():
         in_range.next = (y >= 0) and (y < size)
+        next_in_range.next = (below >= 0) and (below < size)
 
     @always(clk.posedge)
     def walk():
@@ -102,7 +107,7 @@ def row_walker(clk, start, busy, y_start, y_step, y_size, end_of_row, end_of_pas
             else:
                 y.next = y + step
 
-    return compare, walk
+    return go_down, compare, walk
 
 
 @block
@@ -128,73 +133,108 @@ def hazard_check(clk, rst, valid, index, forward_1, forward_2):
 
 
 @block
-def sequencer(clk, rst, instruction, start, pixel, last):
+def keep_geometry(clk, instruction, start, scalars):
+    """Takes the scalars of the MATMUL_SETUP that is in `instruction` when `start` is 1."""
+    given = fields(instruction, Opcode.MATMUL_SETUP)
+    row_elements, row_pitch, kernel_row = given["row_elements"], given["row_pitch"], given["kernel_row"]
+    x_step, row_step, y_size, y_step = given["x_step"], given["row_step"], given["y_size"], given["y_step"]
+    wide, zero_point, sparsity = given["wide"], given["zero_point"], given["sparsity"]
+
+    @always(clk.posedge)
+    def keep():
+        if start:
+            scalars.row_end.next = row_elements
+            scalars.kernel_row.next = kernel_row
+            scalars.jump.next = row_pitch - kernel_row
+            scalars.x_step.next = x_step
+            scalars.row_step.next = row_step
+            scalars.y_size.next = y_size
+            scalars.y_step.next = y_step
+            scalars.wide.next = wide
+            scalars.zero_point.next = zero_point.signed()
+            scalars.sparsity.next = sparsity
+
+    return keep
+
+
+@block
+def hold_geometry(clk, start, following, scalars, x_step, row_step):
+    """The scalars that were set last, from the MATMUL on that is started when `start` is 1."""
+
+    @always(clk.posedge)
+    def keep():
+        if start:
+            scalars.row_end.next = following.row_end
+            scalars.kernel_row.next = following.kernel_row
+            scalars.wide.next = following.wide
+            scalars.zero_point.next = following.zero_point
+            scalars.sparsity.next = following.sparsity
+            x_step.next = following.x_step
+            row_step.next = following.row_step
+
+    return keep
+
+
+@block
+def sequencer(clk, rst, instruction, start, following, scalars, pixel, last):
     """Sends the pixels of the MATMUL that is in `instruction` when `start` is 1, one a cycle, from the next cycle on.
 
-    `last` is 1 with an instruction's last pixel; a start in that cycle follows without a gap.
+    following: the scalars set last, which it is to use; scalars: those in use. `last` is 1 with an instruction's last
+    pixel; a start in that cycle follows without a gap.
     """
     given = fields(instruction, Opcode.MATMUL)
-    g_row_elements, g_k_lanes, g_c_lanes = given["row_elements"], given["k_lanes"], given["c_lanes"]
-    g_zero_point, g_wide, g_weight_signed = given["zero_point"], given["wide"], given["weight_signed"]
-    g_count, g_first, g_shift, g_reuse, g_signal = (
-        given["count"], given["first"], given["shift"], given["reuse"], given["signal"])
-    g_x_step, g_row_step, g_index_step = given["x_step"], given["row_step"], given["accumulator_row_step"]
-    g_x_start = given["x_start"]
-    busy, high_pass, end_of_row, end_of_pass, opening = bit(), bit(), bit(), bit(), bit()
-    wide, counted, reuse, overwrite = bit(), bit(), bit(), bit()
+    g_k_lanes, g_split, g_products, g_c_lanes = given["k_lanes"], given["split"], given["products"], given["c_lanes"]
+    g_count, g_first, g_shift, g_signal = given["count"], given["first"], given["shift"], given["signal"]
+    g_address, g_x_start, g_index_step = given["map_address"], given["x_start"], given["accumulator_row_step"]
+    busy, high_pass, end_of_row, end_of_pass = bit(), bit(), bit(), bit()
+    counted, overwrite = bit(), bit()
     weight_shift = word(2)
-    x_start, x_step = signed(18), signed(18)
-    address_step, row_step, index_step = word(14), word(18), word(14)
-    address, index = Signal(modbv(0)[24:]), Signal(modbv(0)[14:])
-    loops = countdown(clk, rst, start, given["rows"], given["columns"], g_wide,
+    x_start, element_step = signed(19), signed(19)
+    x_step, row_step, index_step = word(14), word(18), word(14)
+    next_start = Signal(modbv(0)[24:])
+    address, next_address, index = Signal(modbv(0)[24:]), Signal(modbv(0)[24:]), Signal(modbv(0)[14:])
+    holding = hold_geometry(clk, start, following, scalars, x_step, row_step)
+    loops = countdown(clk, rst, start, given["rows"], given["columns"], following.wide,
                       busy, high_pass, end_of_row, end_of_pass, last)
-    addresses = walker(clk, start, busy, given["map_address"], address_step, row_step,
-                       end_of_row, end_of_pass, address)
-    elements = walker(clk, start, busy, x_start, x_step, 0, end_of_row, end_of_pass, pixel.x)
+    addresses = walker(clk, start, busy, g_address, x_step, row_step, end_of_row, end_of_pass, address)
+    next_addresses = walker(clk, start, busy, next_start, x_step, row_step,
+                            end_of_row, end_of_pass, next_address)
+    elements = walker(clk, start, busy, x_start, element_step, 0, end_of_row, end_of_pass, pixel.x)
     indices = walker(clk, start, busy, given["accumulator"], 1, index_step, end_of_row, end_of_pass, index)
-    map_rows = row_walker(clk, start, busy, given["y_start"], given["y_step"], given["y_size"],
-                          end_of_row, end_of_pass, pixel.in_range)
+    map_rows = row_walker(clk, start, busy, given["y_start"], following.y_step, following.y_size,
+                          end_of_row, end_of_pass, pixel.in_range, pixel.next_in_range)
     hazards = hazard_check(clk, rst, busy, pixel.accumulator, pixel.forward_1, pixel.forward_2)
     bits = len(pixel.accumulator)
 
     @always_comb
     def extend():
         x_start.next = g_x_start.signed()
+        element_step.next = x_step
+
+    @always_comb
+    def begin_next_row():
+        next_start.next = g_address + following.jump
 
     @always(clk.posedge)
     def keep():
         if start:
-            pixel.row_elements.next = g_row_elements
             pixel.k_lanes.next = g_k_lanes
+            pixel.split.next = g_split
+            pixel.products.next = g_products
             pixel.c_lanes.next = g_c_lanes
-            pixel.zero_point.next = g_zero_point.signed()
-            pixel.weight_signed.next = g_weight_signed
             pixel.signal.next = g_signal
-            wide.next = g_wide
             counted.next = g_count
-            reuse.next = g_reuse
             overwrite.next = g_first
             weight_shift.next = g_shift
-            x_step.next = g_x_step
-            address_step.next = g_x_step
-            row_step.next = g_row_step
             index_step.next = g_index_step
-
-    @always_seq(clk.posedge, reset=rst)
-    def open_tile():
-        if start:
-            opening.next = True
-        elif busy:
-            opening.next = False
 
     @always_comb
     def describe():
         pixel.valid.next = busy
         pixel.address.next = address
+        pixel.next_address.next = next_address
         pixel.accumulator.next = index[bits:]
-        pixel.wide.next = wide
         pixel.high.next = high_pass
-        pixel.swap.next = opening and not reuse
         pixel.last.next = last
 
     @always_comb
@@ -203,11 +243,12 @@ def sequencer(clk, rst, instruction, start, pixel, last):
             pixel.shift.next = weight_shift + 1
         else:
             pixel.shift.next = weight_shift
-        if wide:
+        if scalars.wide:
             pixel.first.next = overwrite and high_pass
             pixel.counted.next = counted and high_pass
         else:
             pixel.first.next = overwrite
             pixel.counted.next = counted
 
-    return loops, addresses, elements, indices, map_rows, hazards, extend, keep, open_tile, describe, weigh
+    return (holding, loops, addresses, next_addresses, elements, indices, map_rows, hazards, extend, begin_next_row,
+            keep, describe, weigh)

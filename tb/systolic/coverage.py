@@ -9,12 +9,13 @@ from typing import Any
 
 from rtl.lib.registers import Error
 from rtl.systolic.config import Config
+from rtl.systolic.isa import Sparsity
 from tb.coverage import Cross, Hit, Values
 from tb.job import Action, Phase
 from tb.outcome import RequestOutcome
 from tb.prepare import Stimulus
 from tb.systolic.layer_item import Corner, Fusion, Kernel, LayerShape, Operator, Precision, Stride, Tiles
-from tb.systolic.tiles import cut_of_layer
+from tb.systolic.tiles import cut_of_layer, sparsity_of_layer
 
 
 def names(kinds: type[IntEnum]) -> Values:
@@ -61,6 +62,18 @@ CROSSES = (
             ("fusion", names(Fusion)),
         ),
     ),
+    Cross(
+        "sparsity",
+        (
+            ("mode", names(Sparsity)),
+            ("kernel", names(Kernel)),
+            ("stride", names(Stride)),
+            ("precision", ("INT8", "INT4")),
+            ("fusion", names(Fusion)),
+        ),
+    ),
+    Cross("sparse tiles", (("mode", names(Sparsity)), ("inputs", names(Tiles)), ("outputs", names(Tiles)))),
+    Cross("sparse stall", (("mode", names(Sparsity)), ("kind", STALLS))),
     Cross("tiles", (("inputs", names(Tiles)), ("outputs", names(Tiles)), ("pixels", names(Tiles)))),
     Cross("stall", (("kind", STALLS), ("operator", names(Operator))), POSSIBLE_STALLS),
     Cross("error", (("code", ERRORS), ("phase", PHASES)), POSSIBLE_ERRORS),
@@ -72,7 +85,7 @@ CROSSES = (
 
 def sample(shape: LayerShape, made: Stimulus, outcome: RequestOutcome, seed: int, config: Config) -> Hit:
     """What an item covered."""
-    found = [*_layer(shape, made), *_tiles(shape, made, config), *_stalls(shape, outcome)]
+    found = [*_layer(shape, made), *_tiles(shape, made, config), *_stalls(shape, made, outcome)]
     found += [*_disturbance(outcome), ("data", (shape.corner.name, shape.precision.name))]
     return Hit(seed, tuple(found))
 
@@ -85,8 +98,10 @@ def _layer(shape: LayerShape, made: Stimulus) -> Iterator[tuple[str, Values]]:
     if shape.fusion in (Fusion.ADD, Fusion.POOL) and not fused:
         return
     padding = "yes" if any(shape.padding) else "no"
-    classes = (_kernel(shape).name, _stride(shape).name, padding, shape.precision.name, shape.fusion.name)
-    yield "layer", classes
+    kernel, stride = _kernel(shape).name, _stride(shape).name
+    yield "layer", (kernel, stride, padding, shape.precision.name, shape.fusion.name)
+    mode = sparsity_of_layer(made.program, 0).name
+    yield "sparsity", (mode, kernel, stride, shape.precision.name, shape.fusion.name)
 
 
 def _kernel(shape: LayerShape) -> Kernel:
@@ -105,10 +120,13 @@ def _tiles(shape: LayerShape, made: Stimulus, config: Config) -> Iterator[tuple[
     if shape.operator is Operator.CONVOLUTION and _kernel(shape) is Kernel.ONE:
         cut = cut_of_layer(made.program, 0, shape.in_channels, shape.out_channels, config)
         if cut:
-            yield "tiles", (cut.reduction.name, cut.outputs.name, cut.pixels.name)
+            mode = sparsity_of_layer(made.program, 0).name
+            yield "sparse tiles", (mode, cut.reduction.name, cut.outputs.name)
+            if cut.pixels is not None:
+                yield "tiles", (cut.reduction.name, cut.outputs.name, cut.pixels.name)
 
 
-def _stalls(shape: LayerShape, outcome: RequestOutcome) -> Iterator[tuple[str, Values]]:
+def _stalls(shape: LayerShape, made: Stimulus, outcome: RequestOutcome) -> Iterator[tuple[str, Values]]:
     """Stalls of a request of one layer, which are those of its operator."""
     if len(outcome.layers) != 1:
         return
@@ -116,6 +134,8 @@ def _stalls(shape: LayerShape, outcome: RequestOutcome) -> Iterator[tuple[str, V
     for kind in STALLS:
         if stalls[kind]:
             yield "stall", (kind, shape.operator.name)
+            if shape.operator is Operator.CONVOLUTION:
+                yield "sparse stall", (sparsity_of_layer(made.program, 0).name, kind)
 
 
 def _disturbance(outcome: RequestOutcome) -> Iterator[tuple[str, Values]]:

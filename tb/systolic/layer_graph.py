@@ -20,9 +20,11 @@ from golden.ir import (
 )
 from golden.ir import Operator as GraphOperator
 from golden.shapes import output_shape
+from rtl.systolic.isa import Sparsity
 from tb.systolic.layer_item import Corner, Fusion, LayerShape, Operator, Precision
 
 Integers = npt.NDArray[np.int8]
+BLOCK = 4  # neighbours in the reduction of which a sparse layer has few weights
 BITS = {
     Precision.INT8: (8, 8),
     Precision.INT4: (4, 4),
@@ -111,7 +113,7 @@ class GraphMaker:
         values = self.random.integers(kind.low, kind.high + 1, shape)
         if self.shape.corner in (Corner.LOWEST, Corner.HIGHEST) and self.random.integers(2):
             values[:] = np.where(self.random.integers(2, size=shape), kind.low, kind.high)
-        return values.astype(np.int8)
+        return _in_mode(values, self.shape.sparsity, self.random).astype(np.int8)
 
     def _bias(self, source: str, weights: Quantisation, channels: int) -> str:
         scale = self._type(source).scale[0]
@@ -168,6 +170,23 @@ class GraphMaker:
         low = -(1 << (self.map_bits - 1))
         zero_point = int(self.random.integers(low, -low))
         return Quantisation((float(self.random.uniform(0.01, 0.1)),), zero_point, self.map_bits)
+
+
+def _in_mode(values: Array, sparsity: Sparsity, random: np.random.Generator) -> Array:
+    """Weights with as many non-zero ones in each block of four of a kernel row as the mode has, and in the first
+    block not fewer, so that no sparser mode would do."""
+    rows = values.reshape(
+        len(values), -1, math.prod(values.shape[2:]) if values.ndim == 4 else values[0].size
+    )
+    filled = np.zeros((*rows.shape[:2], -(-rows.shape[2] // BLOCK) * BLOCK), values.dtype)
+    filled[:, :, : rows.shape[2]] = rows
+    blocks = filled.reshape(*rows.shape[:2], -1, BLOCK)
+    most = BLOCK >> sparsity
+    blocks[0, 0, 0, :most] += blocks[0, 0, 0, :most] == 0
+    order = random.random(blocks.shape).argsort(axis=-1)
+    order[0, 0, 0] = np.arange(BLOCK)
+    blocks[order >= most] = 0
+    return blocks.reshape(*rows.shape[:2], -1)[:, :, : rows.shape[2]].reshape(values.shape)
 
 
 def layer_graph(shape: LayerShape, seed: int) -> Graph:

@@ -18,6 +18,7 @@ import vsc
 from vsc.model.rand_state import RandState
 
 from rtl.systolic.config import Config
+from rtl.systolic.isa import Sparsity
 
 vsc.set_solver_backend("dv-solve")  # the default one is many times slower
 
@@ -88,6 +89,7 @@ class LayerShape:
 
     operator: Operator
     precision: Precision
+    sparsity: Sparsity
     fusion: Fusion
     corner: Corner
     kernel: tuple[int, int]
@@ -109,11 +111,12 @@ class LayerShape:
 
     def cycles(self, config: Config) -> int:
         """About how long the array is busy."""
+        lanes = config.rows << self.sparsity
         if self.operator is Operator.FULLY_CONNECTED:
             features = self.height * self.width * self.in_channels
-            return 4 * -(-features // config.rows) * -(-self.out_channels // config.columns) * config.rows
+            return 4 * -(-features // lanes) * -(-self.out_channels // config.columns) * config.rows
         passes = {Precision.INT8: 4, Precision.INT4: 1}.get(self.precision, 2)
-        pieces = self.kernel[0] * -(-self.kernel[1] * self.in_channels // config.rows)
+        pieces = self.kernel[0] * -(-self.kernel[1] * self.in_channels // lanes)
         pixels = self.result[0] * self.result[1]
         return passes * pieces * -(-self.out_channels // config.columns) * pixels
 
@@ -125,6 +128,7 @@ VARIABLES = (
         "stride",
         "padded",
         "precision",
+        "sparsity",
         "fusion",
         "corner",
         "input_tiles",
@@ -146,6 +150,7 @@ class LayerItem:
     stride: Any
     padded: Any
     precision: Any
+    sparsity: Any
     fusion: Any
     corner: Any
     input_tiles: Any
@@ -175,6 +180,7 @@ class LayerItem:
         self.stride < len(Stride)
         self.padded < 2
         self.precision < len(Precision)
+        self.sparsity < len(Sparsity)
         self.fusion < len(Fusion)
         self.corner < len(Corner)
         self.input_tiles < len(Tiles)
@@ -239,16 +245,25 @@ class LayerItem:
 
     @vsc.constraint
     def channels(self) -> None:
-        for tiles, channels, lanes in (
-            (self.input_tiles, self.in_channels, self.rows),
-            (self.output_tiles, self.out_channels, self.columns),
-        ):
-            with vsc.if_then(tiles == Tiles.ONE):
-                channels.inside(vsc.rangelist((1, lanes)))
-            with vsc.else_if(tiles == Tiles.TWO):
-                channels.inside(vsc.rangelist((lanes + 1, 2 * lanes)))
-            with vsc.else_then:
-                channels.inside(vsc.rangelist((2 * lanes + 1, 3 * lanes - 1)))
+        self._cut(self.output_tiles, self.out_channels, self.columns)
+        for sparsity in Sparsity:
+            with vsc.if_then(self.sparsity == sparsity):
+                self._cut(self.input_tiles, self.in_channels, self.rows << sparsity)
+
+    @vsc.constraint
+    def blocks(self) -> None:
+        """A kernel row of few elements has too few weights for a denser mode."""
+        for sparsity, least in ((Sparsity.DENSE, 3), (Sparsity.TWO_OF_FOUR, 2)):
+            with vsc.if_then(self.sparsity == sparsity), vsc.if_then(self.kernel_x < least):
+                self.in_channels >= least
+
+    def _cut(self, tiles: Any, channels: Any, lanes: int) -> None:
+        with vsc.if_then(tiles == Tiles.ONE):
+            channels.inside(vsc.rangelist((1, lanes)))
+        with vsc.else_if(tiles == Tiles.TWO):
+            channels.inside(vsc.rangelist((lanes + 1, 2 * lanes)))
+        with vsc.else_then:
+            channels.inside(vsc.rangelist((2 * lanes + 1, 3 * lanes - 1)))
 
 
 class LayerSource:
@@ -277,8 +292,8 @@ class LayerSource:
         height, width, channels = size
         if max(height, width) > LARGEST_MAP or channels >= 3 * self.config.rows:
             return LayerShape(
-                Operator.CONVOLUTION, Precision.INT4, Fusion.NONE, Corner.RANDOM, (1, 1), (1, 1), (0, 0, 0,
-                0), height, width, channels, self.config.columns,
+                Operator.CONVOLUTION, Precision.INT4, Sparsity.DENSE, Fusion.NONE, Corner.RANDOM, (1, 1), (1, 1),
+                (0, 0, 0, 0), height, width, channels, self.config.columns,
             )  # fmt: skip
         fixed = {"height": height, "width": width, "in_channels": channels, **(stratum or {})}
         return self.layer(seed, fixed, budget)
@@ -308,6 +323,7 @@ class LayerSource:
         return LayerShape(
             operator=Operator(int(item.operator)),
             precision=Precision(int(item.precision)),
+            sparsity=Sparsity(int(item.sparsity)),
             fusion=Fusion(int(item.fusion)),
             corner=Corner(int(item.corner)),
             kernel=(int(item.kernel_y), int(item.kernel_x)),

@@ -111,7 +111,7 @@ def _item(source: LayerSource, seed: int, index: int) -> Item:
 
 def _cut_as_asked(item: Item, index: int, config: Config) -> bool:
     """Where the stratum asks for a number of pixel tiles, which only the compiler decides, it is so."""
-    asked, shape = stratum(index, config.rows).get("pixel_tiles"), item.shape
+    asked, shape = stratum(index, config.name).get("pixel_tiles"), item.shape
     if asked is None:
         return True
     cut = cut_of_layer(item.made.program, 0, shape.in_channels, shape.out_channels, config)
@@ -124,7 +124,7 @@ def _drawn(
     """A layer of the item's stratum, or a small graph where something is to happen after its first layer."""
     if under.phase is Phase.LATER or is_graph(index):
         return small_graph(source, seed, budget // 2, late_input=is_graph(index))
-    shape = source.layer(seed, stratum(index, source.config.rows), budget)
+    shape = source.layer(seed, stratum(index, source.config.name), budget)
     return shape, layer_graph(shape, seed)
 
 

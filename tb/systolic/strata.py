@@ -6,24 +6,34 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rtl.systolic.isa import Sparsity
 from tb.job import Action, Phase
 from tb.settings import MemorySettings, Reorder, Stalls
 from tb.systolic.layer_item import Corner, Fusion, Kernel, Operator, Precision, Stride, Tiles
 
+# Padding last: one round of the others covers the modes without, the next with it.
 CROSS = (
     ("kernel", Kernel),
     ("stride", Stride),
-    ("padded", range(2)),
     ("precision", (0, 1)),
     ("fusion", Fusion),
+    ("sparsity", Sparsity),
+    ("padded", range(2)),
 )
 TILES = (("input_tiles", Tiles), ("output_tiles", Tiles), ("pixel_tiles", Tiles))
+# Many channels and many pixels together do not fit a small scratchpad.
+SPARSE_TILES = (
+    ("input_tiles", Tiles), ("output_tiles", Tiles), ("sparsity", (Sparsity.TWO_OF_FOUR, Sparsity.ONE_OF_FOUR)),
+)  # fmt: skip
+ROUNDS = 27 + 18  # combinations of TILES and of SPARSE_TILES
 PLAIN = {
     "operator": int(Operator.CONVOLUTION),
     "kernel": int(Kernel.ONE),
     "stride": int(Stride.ONE),
     "padded": 0,
 }
+# Where each configuration begins in the cross, so that together they go through all of it.
+SHIFT = {"small": 432}
 # Few features and many outputs: products so short that the array waits for the post-processor.
 NARROW = {"height": 1, "width": 1, "kernel": int(Kernel.ONE), "padded": 0, "output_tiles": int(Tiles.MORE)}
 OPERATORS = (("operator", Operator),)
@@ -64,19 +74,25 @@ class Circumstances:
     position: float
 
 
-def stratum(index: int, shift: int) -> dict[str, int]:
+def stratum(index: int, config: str) -> dict[str, int]:
     """The classes that item number `index` fixes. Of eight items five go through the first cross, one through the
-    tiles, one through the other operators (or is a small graph), and one is free. `shift`: configurations begin
-    at different places, so that together they bring two seeds to each bin."""
+    tiles, one through the other operators (or is a small graph), and one is free."""
     group, place = divmod(index, 8)
+    shift = SHIFT.get(config, 0)
     if place < 5:
         return {**_mixed(CROSS, 5 * group + place + shift), "operator": int(Operator.CONVOLUTION)}
     if place == 5:
-        return {**_mixed(TILES, group + shift), **PLAIN}
+        return {**_tiles((group + shift) % ROUNDS), **PLAIN}
     if place == 6:
         others = {**_mixed(OPERATORS, group + shift), **_mixed(DATA, group + shift)}
         return {**others, **(NARROW if others["operator"] == Operator.FULLY_CONNECTED and group % 2 else {})}
     return {}
+
+
+def _tiles(number: int) -> dict[str, int]:
+    if number < 27:
+        return {**_mixed(TILES, number), "sparsity": int(Sparsity.DENSE)}
+    return _mixed(SPARSE_TILES, number - 27)
 
 
 def is_graph(index: int) -> bool:

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 from compiler.program import Program
 from rtl.systolic.config import Config
-from rtl.systolic.isa import INSTRUCTION_BYTES, Instruction, Opcode, decode
+from rtl.systolic.isa import INSTRUCTION_BYTES, Instruction, Opcode, Sparsity, decode
 from tb.disturbance import instruction_place
 from tb.systolic.layer_item import Tiles
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Tiles of one layer along the reduction, the output channels and the pixels."""
+    """Tiles of one layer along the reduction, the output channels and the pixels (None: of no class)."""
 
     reduction: Tiles
     outputs: Tiles
-    pixels: Tiles
+    pixels: Tiles | None
 
 
 def classify(sizes: list[int]) -> Tiles | None:
@@ -30,7 +30,7 @@ def classify(sizes: list[int]) -> Tiles | None:
 def cut_of_layer(
     program: Program, layer: int, in_channels: int, out_channels: int, config: Config
 ) -> Cut | None:
-    """The cut of a convolution; None where a dimension belongs to no class."""
+    """The cut of a 1x1 convolution; None where its channels belong to no class."""
     products = [
         item for item in instructions(program) if item.opcode is Opcode.MATMUL and item["layer"] == layer
     ]
@@ -40,10 +40,22 @@ def cut_of_layer(
     )
     outputs = pieces(out_channels, config.columns)
     tiles = [size for _, size, _ in pixels][:: max(1, len(outputs))]
-    classes = [classify(sizes) for sizes in (pieces(in_channels, config.rows), outputs, tiles) if sizes]
-    if len(classes) < 3 or None in classes:
+    lanes = config.rows << sparsity_of_layer(program, layer)
+    kinds = [classify(sizes) for sizes in (pieces(in_channels, lanes), outputs)]
+    if kinds[0] is None or kinds[1] is None:
         return None
-    return Cut(*(kind for kind in classes if kind is not None))
+    return Cut(kinds[0], kinds[1], classify(tiles) if tiles else None)
+
+
+def sparsity_of_layer(program: Program, layer: int) -> Sparsity:
+    """The mode in which the array runs a layer: that of the set-up before the layer's first product."""
+    mode = Sparsity.DENSE
+    for item in instructions(program):
+        if item.opcode is Opcode.MATMUL_SETUP:
+            mode = Sparsity(item["sparsity"])
+        elif item.opcode is Opcode.MATMUL and item["layer"] == layer:
+            break
+    return mode
 
 
 def pieces(size: int, lanes: int) -> list[int]:

@@ -6,13 +6,15 @@ from myhdl import always_comb, block
 
 from rtl.lib.stream import beats, bit, reset, signed, stream, transfer, word
 from rtl.systolic.accumulator import accumulator
+from rtl.systolic.array import array
+from rtl.systolic.cluster import cluster, flow_bits, weight_bits
 from rtl.systolic.config import CONFIGS
 from rtl.systolic.dispatch import dispatch
-from rtl.systolic.element import element
 from rtl.systolic.feeder import feeder
 from rtl.systolic.load import Bases, load, scratchpad_write
+from rtl.systolic.pixel import held
 from rtl.systolic.post_lane import ParameterWrite, Steps, post_lane, setup
-from rtl.systolic.scratchpad import scratchpad
+from rtl.systolic.scratchpad import ArrayRead, scratchpad
 from rtl.systolic.skew import long_delay, skew
 from rtl.systolic.store import store
 from rtl.systolic.tokens import tokens, tokens_port
@@ -26,13 +28,10 @@ class FedPixel:
     valid: object
     x: object
     in_range: object
-    row_elements: object
+    next_in_range: object
     k_lanes: object
-    zero_point: object
-    wide: object
+    split: object
     high: object
-    swap: object
-    weight_signed: object
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,23 @@ def load_to_words(clk, rst, queue, tokens, halt, bases, command, beats, to_map, 
     return unit, mark
 
 
-def element_1():
-    return element(bit(), word(3), signed(5), word(4), signed(11), word(3), signed(5), signed(11))
+def cluster_of(size):
+    width = 14 * size
+    return cluster(
+        bit(), word(flow_bits(size)), word(weight_bits(size)), word(width), word(flow_bits(size)), word(width), size
+    )
+
+
+def cluster_2():
+    return cluster_of(2)
+
+
+def cluster_4():
+    return cluster_of(4)
+
+
+def array_4():
+    return array(bit(), reset(), word(4 * 20 + 2 * 2), word(2), word(2 * weight_bits(2)), word(4 * 11), 4, 4, 2)
 
 
 def skew_4():
@@ -71,21 +85,26 @@ def long_delay_11():
 
 
 def weight_loader_4():
-    return weight_loader(bit(), reset(), stream(64), bit(), bit(), word(4), word(16), 4, 4)
+    return weight_loader(bit(), reset(), stream(65), bit(), bit(), word(2), word(2 * weight_bits(2)), 4, 4, 2, 1)
+
+
+def weight_loader_8():
+    return weight_loader(bit(), reset(), stream(65), bit(), bit(), word(4), word(2 * weight_bits(4)), 8, 8, 4, 2)
 
 
 def accumulator_16():
-    return accumulator(bit(), reset(), word(10), signed(11), word(10), word(4), signed(32), 16)
+    return accumulator(bit(), reset(), word(10), word(22), word(10), word(4), word(64), 16)
 
 
 def feeder_4():
-    pixel = FedPixel(bit(), signed(18), bit(), signed(18), signed(18), signed(8), bit(), bit(), bit(), bit())
-    return feeder(bit(), pixel, word(32), word(28), 4)
+    pixel = FedPixel(bit(), signed(19), bit(), bit(), signed(19), signed(19), bit())
+    return feeder(bit(), pixel, held(), bit(), bit(), word(128), word(128), word(84), 4, 2)
 
 
 def scratchpad_256():
+    reading = ArrayRead(word(24), word(24), word(8), word(128), word(128))
     return scratchpad(
-        bit(), reset(), bit(), word(8), word(64), word(8), word(8), word(64), word(8), word(64), 256
+        bit(), reset(), bit(), word(24), word(64), word(8), reading, word(24), word(64), 256
     )
 
 
@@ -114,7 +133,7 @@ def load_8():
     parameter = ParameterWord(bit(), word(CONFIGS["tiny"].parameter_bytes // 8), word(6), word(64))
     return load_to_words(
         bit(), reset(), stream(256), tokens_port(), bit(), _bases(), transfer(), beats(8), scratchpad_write(8),
-        stream(64), parameter, bit(),
+        stream(65), parameter, bit(),
     )  # fmt: skip
 
 

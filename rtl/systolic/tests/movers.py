@@ -26,7 +26,7 @@ def random_move(rng, opcode):
         end = len(MAP) - length
         place = {"address": rng.choice((0, end, rng.randint(0, end), rng.randint(0, end)))}
     elif opcode == Opcode.LOAD_WEIGHTS:
-        length = WIDTH * rng.randint(1, 12)
+        length, place = WIDTH * rng.randint(1, 12), {"indexed": rng.getrandbits(1)}
     else:
         length, place = TINY.parameter_bytes, {"parameter_set": rng.getrandbits(6)}
     offset = rng.choice((0, 1 << 31)) + WIDTH * rng.randrange(1 << rng.choice((4, 24)))

@@ -14,35 +14,61 @@ TINY = CONFIGS["tiny"]
 UNITS = ("load", "array", "post", "store")
 
 
-def test_scratchpad_reads_any_run_and_wraps(tmp_path):
+def second_run(rng, address, split, lanes):
+    """An address whose lanes from `split` on lie in banks that the first run leaves free."""
+    taken = {(address + lane) // 8 % 2 for lane in range(split)}
+    for _ in range(50):
+        other = rng.randrange(256)
+        if not taken & {(other + lane) // 8 % 2 for lane in range(split, lanes)}:
+            return other
+    return None
+
+
+def random_reads(rng):
+    """Addresses of the array's runs, the lanes of each, and the address of the other port."""
+    address, split, lanes = rng.randrange(256), rng.randint(1, 9), rng.randint(1, 16)
+    split = min(split, lanes)
+    other = second_run(rng, address, split, lanes)
+    if other is None:
+        lanes, other = split, rng.randrange(256)
+    row = {"array_address": address, "array_next_address": other, "array_split": split}
+    return row | {"address": rng.randrange(256)}, lanes
+
+
+def test_scratchpad_reads_any_runs_and_wraps(tmp_path):
     """Bytes written before the read's address came are seen; those of the cycle before are not looked at."""
-    rng = random.Random(1)
-    rows = [
-        {
+    rng, reads = random.Random(1), []
+    rows = []
+    for n in range(900):
+        addresses, lanes = random_reads(rng)
+        reads.append(lanes)
+        rows.append({
             "write_valid": int(n > 3 and (n < 38 or rng.random() < 0.5)),
             "write_address": 8 * (n - 4) & 255 if n < 38 else rng.randrange(256),
             "write_data": rng.getrandbits(64),
             "write_strobes": 255 if n < 38 else rng.getrandbits(8),
-            "address_a": rng.randrange(256),
-            "address_b": rng.randrange(256),
-        }
-        for n in range(600)
-    ]
+            **addresses,
+        })  # fmt: skip
     seen, memory, written = run("scratchpad_256", rows, tmp_path, settle=44), [0] * 256, [0] * 256
-    for n, row in enumerate(rows[: 600 - SCRATCHPAD_LATENCY]):
-        for port in "ab" if n >= 44 else "":
-            for lane in range(8):
-                byte = row[f"address_{port}"] + lane & 255
-                if written[byte] <= n - 2:
-                    assert seen[n + SCRATCHPAD_LATENCY][f"data_{port}"] >> 8 * lane & 255 == memory[byte], (
-                        n,
-                        port,
-                        lane,
-                    )
+    looked = 0
+    for n, row in enumerate(rows[: 900 - SCRATCHPAD_LATENCY]):
+        then = seen[n + SCRATCHPAD_LATENCY]
+        runs = [
+            ("array_address", "array_data", range(row["array_split"])),
+            ("array_next_address", "array_next_data", range(row["array_split"], reads[n])),
+            ("address", "data", range(8)),
+        ]
+        for address, data, lanes in runs if n >= 44 else ():
+            for lane in lanes:
+                byte = row[address] + lane & 255
+                if written[byte] <= n - 2 and (lane + row[address] % 8 < 16 or data == "array_next_data"):
+                    assert then[data] >> 8 * lane & 255 == memory[byte], (n, data, lane)
+                    looked += 1
         for lane in range(8 if row["write_valid"] else 0):
             if row["write_strobes"] >> lane & 1:
                 place = row["write_address"] + lane & 255
                 memory[place], written[place] = row["write_data"] >> 8 * lane & 255, n
+    assert looked > 5000
 
 
 def token_rows(count):
@@ -85,10 +111,12 @@ GOOD = {
     Opcode.MATMUL: {
         "rows": 1,
         "columns": 1,
-        "k_lanes": 4,
+        "k_lanes": 16,
+        "products": 4,
         "c_lanes": 4,
         "accumulator": TINY.accumulators - 1,
     },
+    Opcode.MATMUL_SETUP: {"sparsity": 2},
     Opcode.POST_SETUP: {},
     Opcode.POST: {
         "rows": 1,
@@ -109,7 +137,9 @@ BAD = [
     (Opcode.MATMUL, "rows", 0),
     (Opcode.MATMUL, "columns", 0),
     (Opcode.MATMUL, "k_lanes", 0),
-    (Opcode.MATMUL, "k_lanes", 5),
+    (Opcode.MATMUL, "k_lanes", 17),
+    (Opcode.MATMUL, "products", 5),
+    (Opcode.MATMUL_SETUP, "sparsity", 3),
     (Opcode.MATMUL, "c_lanes", 0),
     (Opcode.MATMUL, "c_lanes", 5),
     (Opcode.MATMUL, "accumulator", TINY.accumulators),

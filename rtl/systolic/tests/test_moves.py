@@ -117,7 +117,7 @@ def deliveries(item):
         return [("map", item["address"] + n, byte) for n, byte in enumerate(data)]
     words = [int.from_bytes(data[n : n + WIDTH], "little") for n in range(0, len(data), WIDTH)]
     if item.opcode == Opcode.LOAD_WEIGHTS:
-        return [("weights", word) for word in words]
+        return [("weights", item["indexed"] << 8 * WIDTH | word) for word in words]
     return [("parameters", 1 << n, item["parameter_set"], word) for n, word in enumerate(words)]
 
 
