@@ -28,12 +28,13 @@ def lives(plan: Plan, alignment: int) -> list[Life]:
     follows is kept apart from later writers by tokens."""
     first, last, size = {}, {}, {}
     for source in plan.inputs:
-        first[source.tensor], last[source.tensor], size[source.tensor] = -1, -1, source.size
+        first[source.holder], last[source.holder], size[source.holder] = -1, -1, source.holder_size
     for index, operation in enumerate(plan.operations):
-        first[operation.result.tensor] = last[operation.result.tensor] = index
-        size[operation.result.tensor] = operation.result.size
+        for result in operation.writes:
+            first.setdefault(result.holder, index)
+            last[result.holder], size[result.holder] = index, result.holder_size
         for source in operation.reads:
-            last[source.tensor] = index
+            last[source.holder] = index
     return [Life(name, -(-size[name] // alignment) * alignment, first[name], last[name]) for name in first]
 
 

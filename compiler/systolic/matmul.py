@@ -92,7 +92,7 @@ class MatmulEmitter:
         x = (area.left * stride_x - left) * source.channels + first.start
         offset = (area.top - block.pixels.top) * block.pixels.width + area.left - block.pixels.left
         return {
-            "map_address": (self._bases[source.tensor] + y * source.row + x) & ADDRESS_MASK,
+            "map_address": (source.address(self._bases) + y * source.row + x) & ADDRESS_MASK,
             "x_start": x,
             "y_start": y,
             "rows": area.height,
@@ -114,7 +114,7 @@ class MatmulEmitter:
         start, end = max(0, first), min(source.height, last + 1)
         if start >= end:
             return ()
-        base = self._bases[source.tensor]
+        base = source.address(self._bases)
         return (self._resources.bytes(base + start * source.row, base + end * source.row),)
 
 

@@ -30,7 +30,9 @@ class Tiling:
 
 
 def choose(operation: Operation, config: Config) -> Tiling:
-    """Of the tilings that take hardly more than the fewest estimated cycles, the one that loads fewest weights. Raises DoesNotFit where none fits the accumulators."""
+    """Of the tilings that take hardly more than the fewest estimated cycles, the one that loads fewest weights.
+
+    Raises DoesNotFit where none fits the accumulators."""
     assert operation.product is not None
     orders = [_widest_first(operation, order) for order in packings(operation, config)]
     found = list(candidates(operation, config))
@@ -40,9 +42,7 @@ def choose(operation: Operation, config: Config) -> Tiling:
         )
     tilings = [(tiles, order) for order in orders for tiles in found]
     cycles = [estimate(operation, *tiling, config) for tiling in tilings]
-    near = [
-        tiling for tiling, needed in zip(tilings, cycles, strict=True) if needed <= NEARLY * min(cycles)
-    ]
+    near = [tiling for tiling, needed in zip(tilings, cycles, strict=True) if needed <= NEARLY * min(cycles)]
     tiles, order = min(near, key=lambda tiling: len(tiling[0]) * len(tiling[1]))
     return Tiling(tuple(tiles), tuple(order))
 

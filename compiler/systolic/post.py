@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from compiler.errors import DoesNotFit
 from compiler.program import Geometry
-from compiler.systolic.operations import Map, Operation, Residual, Window
+from compiler.systolic.operations import Map, Move, Operation, Residual, Window
 from compiler.systolic.steps import Resources, Span, Step
 from compiler.systolic.tiling import PixelTile, Rectangle
 from compiler.systolic.windows import Run, runs
@@ -34,7 +34,9 @@ class PostEmitter:
         """Requantise a tile's accumulators; `channels` are those of the output-channel tile."""
         assert operation.product is not None
         first = bank * self._config.bank_accumulators
-        taps = _result_taps(operation, self._bases) + _in_hand_taps(operation, tile.pixels, first, channels)
+        taps = _result_taps(operation.result, self._bases) + _in_hand_taps(
+            operation, tile.pixels, first, channels
+        )
         common = {"layer": layer, "c_lanes": len(channels)}
         reads: tuple[Span, ...] = (self._resources.bank(bank),)
         if operation.window:
@@ -51,20 +53,24 @@ class PostEmitter:
         yield Step(Opcode.POST, fields, reads, (written,), observed=taps)
 
     def from_map(self, layer: int, operation: Operation) -> Iterator[Step]:
-        """Pool a map that stands in the scratchpad, or add two."""
+        """Pool a map that stands in the scratchpad, add two, or move parts of some."""
+        if operation.moves:
+            for move in operation.moves:
+                yield from self._moved(layer, move)
+            return
         if operation.residual:
             yield from self._add_maps(layer, operation, operation.residual)
             return
         source, columns = operation.source, self._config.columns
-        base = self._bases[source.tensor]
-        taps = _result_taps(operation, self._bases)
+        base = source.address(self._bases)
+        taps = _result_taps(operation.result, self._bases)
         whole = Rectangle(0, operation.result.height, 0, operation.result.width)
         for start in range(0, source.channels, columns):
             channels = range(start, min(source.channels, start + columns))
             common = {"layer": layer, "c_lanes": len(channels), "from_map": 1}
             reads = (self._resources.bytes(base, base + source.size),)
             yield from self._pooled(
-                operation, whole, channels, common, base + start, source.row, source.channels, reads, taps
+                operation, whole, channels, common, base + start, source.row, source.pixel_step, reads, taps
             )
 
     def _pooled(
@@ -110,10 +116,10 @@ class PostEmitter:
     def _add_maps(self, layer: int, operation: Operation, residual: Residual) -> Iterator[Step]:
         """Shapes do not matter here: the maps are read as runs of as many bytes as there are columns."""
         yield from self._setup(layer, _scalars(operation, 1))
-        taps = _result_taps(operation, self._bases)
+        taps = _result_taps(operation.result, self._bases)
         for first, rows, columns, lanes in _flat(operation.result.size, self._config.columns):
             row, size = columns * lanes, rows * columns * lanes
-            at = {name: self._bases[tensor] + first for name, tensor in _addends(operation, residual)}
+            at = {name: where.address(self._bases) + first for name, where in _addends(operation, residual)}
             fields = (
                 at
                 | _WITHOUT_WINDOW
@@ -136,25 +142,49 @@ class PostEmitter:
 
     def _target(self, operation: Operation, area: Rectangle, channels: range) -> dict[str, int]:
         """Where an area's results go, and where their operands stand: the two maps have one shape."""
-        result = operation.result
-        offset = (area.top * result.width + area.left) * result.channels + channels.start
-        fields = {
-            "rows": area.height,
-            "columns": area.width,
-            "destination": self._bases[result.tensor] + offset,
-            "row_step": result.row if area.height > 1 else 0,
-            "step": result.channels if area.width > 1 else 0,
-        }
+        fields = _destination(operation.result, area, channels, self._bases)
         if operation.residual:
-            operand = operation.residual.operand
-            fields |= {"add": 1, "operand": self._bases[operand.tensor] + offset}
+            operand = operation.residual.operand.address(self._bases)
+            fields |= {
+                "add": 1,
+                "operand": operand + fields["destination"] - operation.result.address(self._bases),
+            }
         return fields
+
+    def _moved(self, layer: int, move: Move) -> Iterator[Step]:
+        """One POST for as many channels as there are columns; a fill reads the source's first bytes."""
+        source, result, filled = move.source, move.result, move.fill is not None
+        yield from self._setup(
+            layer, {"low": move.fill, "high": move.fill} if move.fill is not None else dict(_INT8)
+        )
+        taps = _result_taps(result, self._bases)
+        area = Rectangle(0, result.height, 0, result.width)
+        base, (top, left) = source.address(self._bases), move.begin
+        origin = base + top * source.row_step + left * source.pixel_step
+        lanes = min(self._config.columns, source.size) if filled else self._config.columns
+        for start in range(0, result.channels, lanes):
+            channels = range(start, min(result.channels, start + lanes))
+            several = (int(result.height > 1 and not filled), int(result.width > 1 and not filled))
+            fields = (
+                _destination(result, area, channels, self._bases)
+                | _WITHOUT_WINDOW
+                | {
+                    "layer": layer,
+                    "from_map": 1,
+                    "c_lanes": len(channels),
+                    "source": base if filled else origin + start,
+                    "source_row_step": several[0] * move.stride[0] * source.row_step,
+                    "source_step": several[1] * move.stride[1] * source.pixel_step,
+                }
+            )
+            reads = (self._resources.bytes(base, base + source.size),)
+            yield Step(Opcode.POST, fields, reads, (self._span(result, area),), observed=taps)
 
     def _span(self, where: Map, area: Rectangle) -> Span:
         """From the first byte of an area to its last, all channels."""
-        base = self._bases[where.tensor]
-        start = (area.top * where.width + area.left) * where.channels
-        end = ((area.bottom - 1) * where.width + area.right) * where.channels
+        base = where.address(self._bases)
+        start = area.top * where.row_step + area.left * where.pixel_step
+        end = (area.bottom - 1) * where.row_step + (area.right - 1) * where.pixel_step + where.channels
         return self._resources.bytes(base + start, base + end)
 
     def _setup(self, layer: int, scalars: dict[str, int]) -> Iterator[Step]:
@@ -166,12 +196,8 @@ class PostEmitter:
 _WITHOUT_WINDOW = {"window_rows": 1, "window_columns": 1, "pool": int(PoolKind.NONE)}
 
 
-def _addends(operation: Operation, residual: Residual) -> tuple[tuple[str, str], ...]:
-    return (
-        ("source", operation.source.tensor),
-        ("operand", residual.operand.tensor),
-        ("destination", operation.result.tensor),
-    )
+def _addends(operation: Operation, residual: Residual) -> tuple[tuple[str, Map], ...]:
+    return (("source", operation.source), ("operand", residual.operand), ("destination", operation.result))
 
 
 def _runs(window: Window, axis: int, first: int, last: int, size: int) -> list[Run]:
@@ -201,9 +227,22 @@ def _flat(size: int, lanes: int) -> Iterator[tuple[int, int, int, int]]:
         yield full * lanes, 1, 1, size % lanes
 
 
-def _result_taps(operation: Operation, bases: Mapping[str, int]) -> tuple[Geometry, ...]:
-    result = operation.result
-    return (Geometry(result.tensor, 0, bases[result.tensor], _DENSE, 0, 0, 1),)
+def _destination(result: Map, area: Rectangle, channels: range, bases: Mapping[str, int]) -> dict[str, int]:
+    offset = area.top * result.row_step + area.left * result.pixel_step + channels.start
+    return {
+        "rows": area.height,
+        "columns": area.width,
+        "destination": result.address(bases) + offset,
+        "row_step": result.row_step if area.height > 1 else 0,
+        "step": result.pixel_step if area.width > 1 else 0,
+    }
+
+
+def _result_taps(result: Map, bases: Mapping[str, int]) -> tuple[Geometry, ...]:
+    base = result.address(bases)
+    if result.views:
+        return (Geometry(result.tensor, 0, base, result.pixel_step, 0, result.channels, 1),)
+    return (Geometry(result.tensor, 0, base, _DENSE, 0, 0, 1),)
 
 
 def _in_hand_taps(operation: Operation, tile: Rectangle, first: int, channels: range) -> tuple[Geometry, ...]:
