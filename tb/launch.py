@@ -43,19 +43,19 @@ def run_network(
     memory: MemorySettings = CALM,
     trace: bool = False,
     coverage: bool = False,
-    bits: int = 8,
-    calibration: str | Path | None = None,
     timeout_seconds: float | None = None,
+    **asked: Any,
 ) -> dict[str, Any]:
     """Run a network's images through the accelerator's RTL and compare every node of every image with golden.
 
     variant, config: names under rtl/. network: a name, or a .tflite or .onnx file. layers: "a:b" of the
-    layer table, '' for all. input_path: inputs from a file or folder in place of the network's own.
+    layer table, '' for all. input_path: inputs from a file or folder in place of the network's own. asked: options
+    of compiler.networks.load.
     Everything is written to `folder`. Returns what result.json holds: verdict, cycles, fps, gops, layers,
     and more. Raises AssayError for bad input, BuildError and SimulatorError for what is not the design's
     fault."""
     sizes = find_config(variant, config)
-    made = load_network(network, bits=bits, calibration=calibration)
+    made = load_network(network, **asked)
     made = made.with_inputs(input_path) if input_path else made
     pixels = made.images(images, seed)
     try:
@@ -78,6 +78,7 @@ def run_network(
     if labels is not None:
         result["accuracy"] = accuracy(prepared, labels, outcomes[0].classes)
     result.update(
+        settings=made.settings(),
         stimulus=prepared.digest,
         variant=variant,
         config=config,
@@ -220,10 +221,10 @@ def verdict_of(outcomes: Sequence[RequestOutcome]) -> str:
 
 def regress_network(
     *, variant: str, config: str, simulator: str, seeds: Sequence[int], first: int, folder: Path, trace: bool,
-    coverage: bool, network: str, images: int = 1, bits: int = 8, **_: Any,
+    coverage: bool, network: str, images: int = 1, asked: Mapping[str, Any] | None = None, **_: Any,
 ) -> Mapping[str, Any]:  # fmt: skip
     """Regression job: a network's images, every node compared."""
     return run_network(
         variant, network, config, simulator, images=images, seed=seeds[0], folder=folder / "simulation",
-        trace=trace, coverage=coverage, bits=bits,
+        trace=trace, coverage=coverage, **(asked or {}),
     )  # fmt: skip

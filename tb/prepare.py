@@ -21,7 +21,7 @@ from tb.job import Request
 from tb.variants import compile_for
 
 Tensors = Mapping[str, npt.NDArray[np.int8]]
-TENSORS = "tensors.npz"
+TENSORS, PROGRAM = "tensors.npz", "network.program"
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,19 @@ class Stimulus:
 
 
 def stimulus(variant: str, config: Any, graph: Graph, inputs: Tensors, cached: bool = False) -> Stimulus:
-    """Compile and compute. Raises AssayError. cached: keep the golden tensors, which takes longer for
+    """Compile and compute. Raises AssayError. cached: keep program and golden tensors, which takes longer for
     small graphs."""
-    program = compile_for(variant, graph, config)
-    return Stimulus(graph, program, golden(graph, inputs) if cached else fresh_golden(graph, inputs))
+    if cached:
+        return Stimulus(graph, compiled(variant, graph, config), golden(graph, inputs))
+    return Stimulus(graph, compile_for(variant, graph, config), fresh_golden(graph, inputs))
+
+
+def compiled(variant: str, graph: Graph, config: Any) -> Program:
+    """The program, compiled once for equal graphs, configurations and compiler sources. Raises AssayError."""
+    key = _hash(_sources("compiler"), (variant, config.name, config.hash, _described(graph)))
+    folder = cache_root() / f"program-{key}"
+    made = get_or_build(folder, lambda scratch: compile_for(variant, graph, config).save(scratch / PROGRAM))
+    return Program.load(made / PROGRAM)
 
 
 def fresh_golden(graph: Graph, inputs: Tensors) -> Tensors:
@@ -70,11 +79,26 @@ def golden(graph: Graph, inputs: Tensors) -> Tensors:
 
 
 def _key(graph: Graph, inputs: Tensors) -> str:
-    sources = sorted((Path(__file__).parents[1] / "golden").glob("*.py"))
-    content = [source.read_bytes() for source in sources]
-    described = (graph.name, graph.inputs, graph.outputs, graph.nodes, graph.tensors, graph.constants)
-    hashed = hashlib.sha256(b"".join(content) + pickle.dumps((described, dict(inputs))))
-    return hashed.hexdigest()[:24]
+    return _hash(_sources("golden"), (_described(graph), dict(inputs)))
+
+
+def _described(graph: Graph) -> tuple[object, ...]:
+    return (graph.name, graph.inputs, graph.outputs, graph.nodes, graph.tensors, graph.constants)
+
+
+def _sources(package: str) -> bytes:
+    """What every module of a package and of the plain data that it reads says, its tests left out."""
+    root = Path(__file__).parents[1]
+    files = [
+        *(root / package).rglob("*.py"),
+        *(root / "rtl").glob("*/config.py"),
+        *(root / "rtl").glob("*/isa.py"),
+    ]
+    return b"".join(file.read_bytes() for file in sorted(files) if "tests" not in file.parts)
+
+
+def _hash(sources: bytes, facts: object) -> str:
+    return hashlib.sha256(sources + pickle.dumps(facts)).hexdigest()[:24]
 
 
 def save(made: Stimulus, folder: Path, name: str) -> tuple[str, str]:

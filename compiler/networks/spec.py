@@ -70,9 +70,8 @@ class NetworkSpec:
         """Raises BadData for what this network does not come in."""
         if options.calibration:
             raise BadData("--calibration is for float .onnx files", file=self.name)
-        # 8 is what is passed on where nothing was asked for.
         bits = options.bits if options.bits in self.bits else self.bits[0]
-        if options.bits not in (None, DEFAULT_BITS, *self.bits):
+        if options.bits not in (None, *self.bits):
             raise BadData(f"comes in {self.bits[0]} bits, not in {options.bits}", file=self.name)
         if options.sparsity not in self.sparsities:
             raise BadData(f"cannot be pruned to {options.sparsity}: it comes quantised", file=self.name)
