@@ -11,4 +11,4 @@ __all__ = ["compile_graph", "disassemble", "predict"]
 
 def predict(graph: Graph, config: Config) -> int:
     """Cycles that one image of a quantised graph is estimated to take. Raises AssayError."""
-    return sum(cycles(compile_graph(graph, config)))
+    return sum(cycles(compile_graph(graph, config), config=config))

@@ -148,11 +148,12 @@ class _Fifo:
         self.departures.append(now)
 
 
-def cycles(program: Program, latencies: Latencies | None = None) -> tuple[int, ...]:
+def cycles(
+    program: Program, latencies: Latencies | None = None, config: Config | None = None
+) -> tuple[int, ...]:
     """Estimated cycles of each layer, the last with those to the end of the image; they add up to one
     image's."""
-    config = CONFIGS[program.config]
-    machine = _Machine(config, latencies or Latencies())
+    machine = _Machine(config or CONFIGS[program.config], latencies or Latencies())
     ends = [0] * len(program.layers)
     end = 0
     for item in instructions(program.image)[:-1]:
