@@ -8,19 +8,19 @@ import numpy as np
 
 from golden.arithmetic import INT32_MAX, INT32_MIN
 from golden.ir import (
+    ONE_QUANTISATION,
     Add,
     Array,
     BatchNorm,
+    Concat,
     Conv2D,
     FullyConnected,
     Graph,
     GraphError,
     Node,
     Operator,
-    Pool2D,
     Quantisation,
     Relu,
-    Reshape,
     Tensor,
 )
 from golden.shapes import Shape, output_shape
@@ -121,7 +121,7 @@ def _check_node(graph: Graph, node: Node) -> None:
 
 def _check_inputs(graph: Graph, node: Node) -> None:
     """As many inputs as the operator takes, maps and constants each in their place."""
-    least, most, maps = _arity(node.operator)
+    least, most, maps = _arity(node)
     if not least <= len(node.inputs) <= most or "" in node.inputs[:least]:
         raise GraphError(
             f"{type(node.operator).__name__} has {len(node.inputs)} inputs, needed {least} to {most}"
@@ -134,11 +134,14 @@ def _check_inputs(graph: Graph, node: Node) -> None:
         raise GraphError(f"activation {activation!r} must be one of {ACTIVATIONS}")
 
 
-def _arity(operator: Operator) -> tuple[int, int, int]:
+def _arity(node: Node) -> tuple[int, int, int]:
     """(fewest inputs, most inputs, maps among them)."""
-    match operator:
+    match node.operator:
         case Conv2D() | FullyConnected():
             return 2, 3, 1
+        case Concat():
+            # As many as it has; "" among them is refused like a missing input.
+            return max(2, len(node.inputs)), max(2, len(node.inputs)), len(node.inputs)
         case Add():
             return 2, 2, 2
         case BatchNorm():
@@ -171,8 +174,8 @@ def _check_quantisation(graph: Graph, node: Node) -> None:
         return
     if any(quantisation.bits == 32 or quantisation.axis is not None for quantisation in known):
         raise GraphError("feature maps have 4 or 8 bits and one scale")
-    if isinstance(node.operator, Pool2D | Reshape) and known[0] != known[1]:
-        raise GraphError("input and output must be quantised alike")
+    if isinstance(node.operator, ONE_QUANTISATION) and len(set(known)) != 1:
+        raise GraphError("inputs and output must be quantised alike")
 
 
 def _check_product(known: list[Quantisation]) -> None:

@@ -97,6 +97,28 @@ class Reshape:
 
 
 @dataclass(frozen=True)
+class Concat:
+    """Channels of two or more maps of one height and width, in the order of the inputs."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Positions begin, begin + stride, ... before end, along (height, width); all channels."""
+
+    begin: tuple[int, int]
+    end: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+
+
+@dataclass(frozen=True)
+class Pad:
+    """So many channels of real zeros in front of a map's channels, and behind them."""
+
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
 class BatchNorm:
     """Float graphs only. inputs: map, gamma, beta, mean, variance."""
 
@@ -110,7 +132,9 @@ class Relu:
     limit: float | None = None
 
 
-Operator = Conv2D | FullyConnected | Add | Pool2D | Reshape | BatchNorm | Relu
+Operator = Conv2D | FullyConnected | Add | Pool2D | Reshape | Concat | Slice | Pad | BatchNorm | Relu
+ONE_QUANTISATION = Pool2D | Reshape | Concat | Slice | Pad
+"""Operators that do not rescale: their inputs and their output are quantised alike."""
 
 
 @dataclass(frozen=True)

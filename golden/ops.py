@@ -147,6 +147,17 @@ def _inside(x: Values, kernel: Pair, stride: Pair, padding: Padding) -> AnyInteg
     return _window_sum(ones, kernel, stride, padding)
 
 
+def strided_slice(x: Values, begin: Pair, end: Pair, stride: Pair) -> Values:
+    """Positions begin, begin + stride, ... before end of a map's height and width."""
+    rows, columns = (slice(*axis) for axis in zip(begin, end, stride, strict=True))
+    return np.ascontiguousarray(x[:, rows, columns])
+
+
+def pad_channels(x: Values, before: int, after: int, zero: int) -> Values:
+    """The map with so many channels of `zero` (the zero point) in front of its own, and behind them."""
+    return np.pad(x, ((0, 0), (0, 0), (0, 0), (before, after)), constant_values=zero)
+
+
 def float_fully_connected(x: Floats, weights: Floats) -> Floats:
     """(n, out) of a map flattened to (n, features)."""
     result: Floats = x.reshape(x.shape[0], -1) @ weights.T

@@ -18,14 +18,17 @@ from golden.ir import (
     Add,
     Array,
     BatchNorm,
+    Concat,
     Conv2D,
     FullyConnected,
     Graph,
     GraphError,
     Node,
+    Pad,
     Pool2D,
     Relu,
     Reshape,
+    Slice,
 )
 
 # Images run in groups whose largest map has about this many elements: temporaries stay near the caches.
@@ -58,9 +61,12 @@ def _run_group(graph: Graph, inputs: dict[str, Array]) -> dict[str, Array]:
 
 def run_node(graph: Graph, node: Node, values: Mapping[str, Array]) -> Array:
     """One node's output from the values of the maps it reads; weights come from the graph's constants."""
+    maps = [values[name] for name in node.inputs if name in values]
+    if isinstance(node.operator, Reshape | Concat | Slice | Pad):
+        return _moved(graph, node, node.operator, maps)
     if graph.tensor(node.output).quantisation is None:
-        return _run_float(graph, node, values)
-    return _run_integer(graph, node, values)
+        return _run_float(graph, node, maps)
+    return _run_integer(graph, node, values, maps)
 
 
 def accumulate(graph: Graph, node: Node, values: Mapping[str, Array]) -> ops.Accumulators:
@@ -79,8 +85,21 @@ def accumulate(graph: Graph, node: Node, values: Mapping[str, Array]) -> ops.Acc
     raise GraphError(f"{graph.name}: node {node.name!r} has no accumulators")
 
 
-def _run_integer(graph: Graph, node: Node, values: Mapping[str, Array]) -> Array:
-    maps = [values[name] for name in node.inputs if name in values]
+def _moved(graph: Graph, node: Node, operator: Reshape | Concat | Slice | Pad, maps: list[Array]) -> Array:
+    """What operators do that only move values; the same for integers and floats."""
+    match operator:
+        case Reshape():
+            return maps[0].reshape(maps[0].shape[0], *graph.tensor(node.output).shape[1:])
+        case Concat():
+            return np.concatenate(maps, axis=3)
+        case Slice(begin, end, stride):
+            return ops.strided_slice(maps[0], begin, end, stride)
+        case Pad(before, after):
+            quantisation = graph.tensor(node.output).quantisation
+            return ops.pad_channels(maps[0], before, after, quantisation.zero_point if quantisation else 0)
+
+
+def _run_integer(graph: Graph, node: Node, values: Mapping[str, Array], maps: list[Array]) -> Array:
     match node.operator:
         case Conv2D() | FullyConnected():
             return arithmetic.requantise(
@@ -91,13 +110,10 @@ def _run_integer(graph: Graph, node: Node, values: Mapping[str, Array]) -> Array
         case Pool2D(kind, kernel, stride, padding):
             pool = ops.max_pool if kind == "max" else ops.average_pool
             return pool(maps[0], kernel, stride, padding)
-        case Reshape():
-            return _reshape(graph, node, maps[0])
     raise GraphError(f"{graph.name}: node {node.name!r}: {type(node.operator).__name__} is for float graphs")
 
 
-def _run_float(graph: Graph, node: Node, values: Mapping[str, Array]) -> Array:
-    maps = [values[name] for name in node.inputs if name in values]
+def _run_float(graph: Graph, node: Node, maps: list[Array]) -> Array:
     match node.operator:
         case Conv2D() | FullyConnected():
             return _run_float_product(graph, node, maps[0])
@@ -106,13 +122,12 @@ def _run_float(graph: Graph, node: Node, values: Mapping[str, Array]) -> Array:
         case Pool2D(kind, kernel, stride, padding):
             pool = ops.max_pool if kind == "max" else ops.float_average_pool
             return pool(maps[0], kernel, stride, padding)
-        case Reshape():
-            return _reshape(graph, node, maps[0])
         case BatchNorm(epsilon):
             gamma, beta, mean, variance = (graph.constants[name] for name in node.inputs[1:])
             return ops.batch_norm(maps[0], gamma, beta, mean, variance, epsilon)
         case Relu(limit):
             return np.clip(maps[0], np.float32(0), None if limit is None else np.float32(limit))
+    raise GraphError(f"{graph.name}: node {node.name!r} is of no known kind")
 
 
 def _run_float_product(graph: Graph, node: Node, x: Array) -> Array:
@@ -128,10 +143,6 @@ def _run_float_product(graph: Graph, node: Node, x: Array) -> Array:
 def _weights_and_bias(graph: Graph, node: Node) -> tuple[Array, Array | None]:
     bias = node.inputs[2] if len(node.inputs) > 2 else ""
     return graph.constants[node.inputs[1]], graph.constants[bias] if bias else None
-
-
-def _reshape(graph: Graph, node: Node, x: Array) -> Array:
-    return x.reshape(x.shape[0], *graph.tensor(node.output).shape[1:])
 
 
 def check_inputs(graph: Graph, inputs: Mapping[str, Array]) -> None:

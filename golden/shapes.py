@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import math
 
-from golden.ir import Add, BatchNorm, Conv2D, FullyConnected, GraphError, Operator, Pool2D, Relu, Reshape
+from golden.ir import (
+    Add,
+    BatchNorm,
+    Concat,
+    Conv2D,
+    FullyConnected,
+    GraphError,
+    Operator,
+    Pad,
+    Pool2D,
+    Relu,
+    Reshape,
+    Slice,
+)
 
 Shape = tuple[int, ...]
 
@@ -35,6 +48,14 @@ def output_shape(operator: Operator, shapes: list[Shape]) -> Shape | None:
             return shapes[0]
         case Relu():
             return shapes[0]
+        case Concat():
+            return _concat_shape(shapes)
+        case Slice():
+            return _slice_shape(operator, shapes[0])
+        case Pad(before, after):
+            if min(before, after) < 0 or len(shapes[0]) != 4:
+                raise GraphError(f"pad of {shapes[0]} by {before} and {after} channels: out of range")
+            return (*shapes[0][:3], before + shapes[0][3] + after)
         case Reshape():
             return None
 
@@ -70,6 +91,24 @@ def _pool_shape(operator: Pool2D, shape: Shape) -> Shape:
     if max(top, bottom) >= operator.kernel[0] or max(left, right) >= operator.kernel[1]:
         raise GraphError(f"pool padding {operator.padding} must be smaller than kernel {operator.kernel}")
     height, width = _window_shape(shape, operator.kernel, operator.stride, operator.padding)
+    return (shape[0], height, width, shape[3])
+
+
+def _concat_shape(shapes: list[Shape]) -> Shape:
+    if any(len(shape) != 4 or shape[:3] != shapes[0][:3] for shape in shapes):
+        raise GraphError(f"concatenation of {', '.join(map(str, shapes))}: heights and widths must be equal")
+    return (*shapes[0][:3], sum(shape[3] for shape in shapes))
+
+
+def _slice_shape(operator: Slice, shape: Shape) -> Shape:
+    if len(shape) != 4:
+        raise GraphError(f"slice of {shape}: needs (n, height, width, channels)")
+    axes = list(zip(operator.begin, operator.end, operator.stride, shape[1:3], strict=True))
+    if any(not 0 <= begin < end <= size or stride < 1 for begin, end, stride, size in axes):
+        raise GraphError(
+            f"slice {operator.begin} to {operator.end} by {operator.stride} of {shape}: out of range"
+        )
+    height, width = (-(-(end - begin) // stride) for begin, end, stride, _ in axes)
     return (shape[0], height, width, shape[3])
 
 

@@ -20,6 +20,7 @@ from golden.ir import Array
 OPSETS = range(9, 23)
 MOST_NODES = 20_000
 MOST_ELEMENTS = 1 << 28
+MOST_DIMENSIONS = 8
 
 DATA_TYPES = (
     TensorProto.FLOAT,
@@ -107,10 +108,14 @@ def _records(model: onnx.ModelProto, opset: int) -> ModelRecord:
         node = replace(node, inputs=tuple(aliases.get(name, name) for name in node.inputs))
         if node.kind == "Constant":
             constants[_sole_output(node)] = _constant(node)
+        elif node.kind == "ConstantOfShape" and node.inputs and node.inputs[0] in constants:
+            constants[_sole_output(node)] = _filled(node, constants)
         elif node.kind in ALIASES:
             aliases[_sole_output(node)] = _alias(node)
         else:
             nodes.append(node)
+    if sum(values.size for values in constants.values()) > MOST_ELEMENTS:
+        raise MalformedFile(f"has constants of over {MOST_ELEMENTS} elements")
     inputs = tuple(_input(value) for value in graph.input if _text(value.name) not in constants)
     outputs = tuple(aliases.get(name, name) for name in (_text(value.name) for value in graph.output))
     metadata = {_text(entry.key): _text(entry.value) for entry in model.metadata_props}
@@ -194,6 +199,18 @@ def _constant(node: NodeRecord) -> Array:
         raise UnsupportedType("is a string", node=node.name, operator=node.kind)
     values = np.asarray(value)
     return values.astype(np.float32 if np.issubdtype(values.dtype, np.floating) else np.int64)
+
+
+def _filled(node: NodeRecord, constants: dict[str, Array]) -> Array:
+    """One value in a constant shape. It takes no memory until it is used."""
+    value = node.attributes.get("value", np.zeros(1, np.float32))
+    if not isinstance(value, np.ndarray) or value.size != 1:
+        raise MalformedFile("attribute 'value' must be one number", node=node.name, operator=node.kind)
+    extents = constants[node.inputs[0]].reshape(-1)
+    shape = tuple(int(extent) for extent in extents[: MOST_DIMENSIONS + 1])
+    if len(shape) > MOST_DIMENSIONS or min(shape, default=0) < 0 or math.prod(shape) > MOST_ELEMENTS:
+        raise MalformedFile(f"makes a tensor of {shape}", node=node.name, operator=node.kind)
+    return np.broadcast_to(value.reshape(()), shape)
 
 
 def _alias(node: NodeRecord) -> str:

@@ -11,7 +11,8 @@ import numpy as np
 from compiler.errors import AssayError, DynamicShape, IllegalGraph, MalformedFile, UnsupportedOperator
 from compiler.frontends.onnx_builder import Builder, Floats, attribute, inputs, only
 from compiler.frontends.onnx_format import NodeRecord
-from compiler.frontends.onnx_windows import average_pool, convolution, global_average_pool, max_pool, pad
+from compiler.frontends.onnx_moves import concat, pad, strided_slice
+from compiler.frontends.onnx_windows import average_pool, convolution, global_average_pool, max_pool
 from golden.ir import Add, BatchNorm, Conv2D, FullyConnected, GraphError, Relu, Reshape
 
 
@@ -216,6 +217,7 @@ RULES: dict[str, Callable[[Builder, NodeRecord], None]] = {
     "AveragePool": average_pool,
     "BatchNormalization": _batch_norm,
     "Clip": _clip,
+    "Concat": concat,
     "Conv": convolution,
     "Flatten": _flatten,
     "Gemm": _gemm,
@@ -225,4 +227,6 @@ RULES: dict[str, Callable[[Builder, NodeRecord], None]] = {
     "Pad": pad,
     "Relu": _relu,
     "Reshape": _reshape,
+    "Slice": strided_slice,
+    "Sum": _add,
 }

@@ -1,8 +1,6 @@
-"""ONNX operators with a window over the map: convolution, pooling, and the padding in front of them."""
+"""ONNX operators with a window over the map: convolution and pooling."""
 
 from __future__ import annotations
-
-import numpy as np
 
 from compiler.errors import MalformedFile, UnsupportedOperator
 from compiler.frontends.onnx_builder import Builder, Padding, attribute, inputs, only
@@ -59,24 +57,6 @@ def global_average_pool(build: Builder, node: NodeRecord) -> None:
     source = build.image_map(inputs(node, 1, 1)[0])
     _, height, width, _ = build.shape(source)
     build.make(node, Pool2D("average", (height, width), (1, 1)), source)
-
-
-def pad(build: Builder, node: NodeRecord) -> None:
-    """Zeros around the map, which the convolution behind takes over as its padding."""
-    only(node, "mode", "pads", "value")
-    if attribute(node, "mode", "constant") != "constant":
-        raise UnsupportedOperator("mode must be constant")
-    name, pads, value, axes = inputs(node, 1, 4)
-    if axes:
-        raise UnsupportedOperator("axes must be left out")
-    if (value and np.any(build.constant(value, "value"))) or attribute(node, "value", 0.0):
-        raise UnsupportedOperator("value must be 0")
-    given = build.constant(pads, "pads").reshape(-1) if pads else np.array(attribute(node, "pads", (0,) * 8))
-    amounts = tuple(int(amount) for amount in given)
-    if len(amounts) != 8 or any(amounts[axis] for axis in (0, 1, 4, 5)):
-        raise UnsupportedOperator(f"pads {amounts} must be on height and width only")
-    _check_amounts(amounts)
-    build.padded[node.outputs[0]] = (build.image_map(name), (amounts[2], amounts[3], amounts[6], amounts[7]))
 
 
 def _pool(build: Builder, node: NodeRecord, kind: str) -> None:

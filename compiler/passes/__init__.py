@@ -15,6 +15,7 @@ from compiler.passes.fuse_activation import fuse_activation
 from compiler.passes.integers import check_integers
 from compiler.passes.legalise import legalise
 from compiler.passes.quantise import quantise
+from compiler.passes.widths import END_BITS
 from golden.check import check
 from golden.ir import Graph, GraphError
 
@@ -33,10 +34,10 @@ def run_passes(graph: Graph, passes: tuple[Pass, ...]) -> Graph:
     return graph
 
 
-def quantised(graph: Graph, ranges: Mapping[str, Range], bits: int) -> Graph:
-    """The integer graph of a float graph that has passed FLOAT_PASSES."""
+def quantised(graph: Graph, ranges: Mapping[str, Range], bits: int, end_weights: int = END_BITS) -> Graph:
+    """The integer graph of a float graph that has passed FLOAT_PASSES; the arguments are those of `quantise`."""
     try:
-        result = quantise(graph, ranges, bits)
+        result = quantise(graph, ranges, bits, end_weights)
     except GraphError as error:
         raise IllegalGraph(f"in quantise: {error}") from None
     _check(result, "quantise")

@@ -1,7 +1,7 @@
 """Legalise: bring what networks say in several ways into the one way that later passes know.
 
-A window that has one position along an axis gets stride 1 there. A ReLU behind a max pool or a reshape moves
-in front of it, where it can be fused; the values stay the same, because a maximum and ReLU commute.
+A window that has one position along an axis gets stride 1 there. A ReLU behind a max pool, a reshape, a slice
+or a pad moves in front of it, where it can be fused; the values stay the same, because these and ReLU commute.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from compiler.passes.rewrite import fresh, replaced, sole_producer
-from golden.ir import Conv2D, Graph, Node, Pool2D, Relu, Reshape, Tensor
+from golden.ir import Conv2D, Graph, Node, Pad, Pool2D, Relu, Reshape, Slice, Tensor
 
 
 def legalise(graph: Graph) -> Graph:
@@ -53,7 +53,7 @@ def _with_one_relu_moved(graph: Graph) -> Graph | None:
 
 
 def _commutes(node: Node) -> bool:
-    return isinstance(node.operator, Reshape) or (
+    return isinstance(node.operator, Reshape | Slice | Pad) or (
         isinstance(node.operator, Pool2D) and node.operator.kind == "max"
     )
 

@@ -16,22 +16,25 @@ import numpy.typing as npt
 from compiler.errors import IllegalGraph, MissingRange
 from compiler.frontends.loaded import Range
 from compiler.passes.rewrite import fresh
-from compiler.passes.widths import activation_bits, sources, weight_bits
-from golden.ir import Array, Conv2D, FullyConnected, Graph, Node, Quantisation, Tensor
+from compiler.passes.widths import END_BITS, activation_bits, sources, weight_bits
+from golden.ir import ONE_QUANTISATION, Array, Conv2D, FullyConnected, Graph, Node, Quantisation, Tensor
 
 LARGEST_BIAS = 1 << 30
 
 
-def quantise(graph: Graph, ranges: Mapping[str, Range], bits: int) -> Graph:
+def quantise(graph: Graph, ranges: Mapping[str, Range], bits: int, end_weights: int = END_BITS) -> Graph:
     """The integer graph; every node keeps its name, every map its name and shape.
 
-    ranges: by map; pools and reshapes share their source's. Raises MissingRange for a map without one."""
-    if bits not in (4, 8):
-        raise IllegalGraph(f"cannot quantise to {bits} bits, must be 4 or 8", file=graph.name)
+    ranges: by map; maps that are quantised alike (`widths.sources`) have the union of their ranges.
+    end_weights: bits of the weights in the first and last layer of a 4-bit network.
+    Raises MissingRange for a map without a range, IllegalGraph for other numbers of bits."""
+    if bits not in (4, 8) or end_weights not in (4, 8):
+        found = bits if bits not in (4, 8) else end_weights
+        raise IllegalGraph(f"cannot quantise to {found} bits, must be 4 or 8", file=graph.name)
     widths = activation_bits(graph, bits)
     result = replace(graph, tensors=_maps(graph, ranges, widths), constants={}, nodes=())
     for node in graph.nodes:
-        result = _with_node(result, graph, node, widths)
+        result = _with_node(result, graph, node, weight_bits(widths, node, end_weights))
     return result
 
 
@@ -59,33 +62,41 @@ def weight_scales(
 
 
 def _maps(graph: Graph, ranges: Mapping[str, Range], widths: Mapping[str, int]) -> dict[str, Tensor]:
-    source = sources(graph)
+    groups: dict[str, list[str]] = {}
+    for name, source in sources(graph).items():
+        groups.setdefault(source, []).append(name)
+    repeated = {node.output for node in graph.nodes if isinstance(node.operator, ONE_QUANTISATION)}
     found: dict[str, Tensor] = {}
-    for name, origin in source.items():
-        least, greatest = _range(graph, ranges, source, origin)
-        quantisation = activation_quantisation(least, greatest, widths[name])
-        found[name] = replace(graph.tensor(name), quantisation=quantisation)
+    for names in groups.values():
+        computed = [name for name in names if name not in repeated]
+        least, greatest = _range(graph, ranges, computed, names)
+        quantisation = activation_quantisation(least, greatest, widths[names[0]])
+        found |= {name: replace(graph.tensor(name), quantisation=quantisation) for name in names}
     return found
 
 
-def _range(graph: Graph, ranges: Mapping[str, Range], source: Mapping[str, str], origin: str) -> Range:
-    """The origin's range, or else that of a map that shares its quantisation."""
-    candidates = [origin, *(name for name in source if source[name] == origin)]
-    for name in candidates:
-        if name in ranges:
-            return ranges[name]
-    node = graph.producer(origin)
-    raise MissingRange(f"no range for tensor '{origin}'", file=graph.name, node=node.name if node else "")
+def _range(graph: Graph, ranges: Mapping[str, Range], computed: list[str], alike: list[str]) -> Range:
+    """The union of the ranges of the computed maps; the others that are quantised alike only repeat them.
+
+    Where one map is computed, and has no range, that of another one stands in."""
+    known = [ranges[name] for name in computed if name in ranges]
+    if len(computed) == 1 and not known:
+        known = [ranges[name] for name in alike if name in ranges][:1]
+    if len(known) < len(computed):
+        name = next(name for name in computed if name not in ranges)
+        node = graph.producer(name)
+        raise MissingRange(f"no range for tensor '{name}'", file=graph.name, node=node.name if node else "")
+    return min(least for least, _ in known), max(greatest for _, greatest in known)
 
 
-def _with_node(result: Graph, graph: Graph, node: Node, widths: Mapping[str, int]) -> Graph:
+def _with_node(result: Graph, graph: Graph, node: Node, bits: int) -> Graph:
+    """bits: of the weights."""
     if not isinstance(node.operator, Conv2D | FullyConnected):
         return result.with_nodes((*result.nodes, node))
     weights = graph.constants[node.inputs[1]]
     bias = np.zeros(len(weights), np.float32)
     if len(node.inputs) > 2 and node.inputs[2]:
         bias = graph.constants[node.inputs[2]]
-    bits = weight_bits(dict(widths), node)
     source = result.tensor(node.inputs[0]).quantisation
     assert source is not None
     scales = weight_scales(weights, bias, source.scale[0], bits)

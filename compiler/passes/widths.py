@@ -1,36 +1,48 @@
-"""How many bits each feature map and each layer's weights get."""
+"""How many bits each feature map and each layer's weights get, and which maps are quantised alike."""
 
 from __future__ import annotations
 
-from golden.ir import FullyConnected, Graph, Node, Pool2D, Reshape
+from golden.ir import ONE_QUANTISATION, Conv2D, FullyConnected, Graph, Node
+
+END_BITS = 8
+"""Of the input, the output and the map that the last layer reads, however narrow the others are."""
 
 
 def sources(graph: Graph) -> dict[str, str]:
-    """For every feature map the one whose quantisation it shares: pools and reshapes do not rescale."""
-    found = {name: name for name in graph.inputs}
+    """For every feature map the first one of those that are quantised alike with it.
+
+    Pools, reshapes, slices and pads do not rescale. Nor do concatenations, so that all maps they join share one
+    quantisation, together with those that another concatenation joins to one of them."""
+    maps = (*graph.inputs, *(node.output for node in graph.nodes))
+    order = {name: index for index, name in enumerate(maps)}
+    parents = {name: name for name in maps}
     for node in graph.nodes:
-        shares = isinstance(node.operator, Pool2D | Reshape)
-        found[node.output] = found[node.inputs[0]] if shares else node.output
-    return found
+        if isinstance(node.operator, ONE_QUANTISATION):
+            roots = [_root(parents, name) for name in node.inputs]
+            parents.update(dict.fromkeys((*roots, node.output), min(roots, key=order.__getitem__)))
+    return {name: _root(parents, name) for name in parents}
+
+
+def _root(parents: dict[str, str], name: str) -> str:
+    while parents[name] != name:
+        name = parents[name]
+    return name
 
 
 def activation_bits(graph: Graph, bits: int) -> dict[str, int]:
     """Bits of every feature map where `bits` are asked for.
 
-    With 4, these keep 8: the inputs, the outputs, and what a fully connected layer making an output reads.
-    A map that reaches one of them through pools and reshapes shares its quantisation, so is as wide."""
+    With 4, these keep 8: the inputs, the outputs, and what a layer making an output reads. A map that is
+    quantised alike with one of them is as wide."""
     source = sources(graph)
-    wide = {source[name] for name in (*graph.inputs, *graph.outputs)}
-    for node in graph.nodes:
-        if isinstance(node.operator, FullyConnected) and _makes_output(graph, source, node):
-            wide.add(source[node.inputs[0]])
-    return {name: 8 if origin in wide else bits for name, origin in source.items()}
+    results = {source[name] for name in graph.outputs}
+    last = (node for node in graph.nodes if isinstance(node.operator, Conv2D | FullyConnected))
+    read = {source[node.inputs[0]] for node in last if source[node.output] in results}
+    wide = {source[name] for name in graph.inputs} | results | read
+    return {name: END_BITS if origin in wide else bits for name, origin in source.items()}
 
 
-def _makes_output(graph: Graph, source: dict[str, str], node: Node) -> bool:
-    return node.output in {source[name] for name in graph.outputs}
-
-
-def weight_bits(activations: dict[str, int], node: Node) -> int:
-    """Weights are as wide as the map they meet: 8 in the first and last layer of a 4-bit network."""
-    return activations[node.inputs[0]]
+def weight_bits(activations: dict[str, int], node: Node, end_weights: int) -> int:
+    """Weights are as wide as the map they meet; in the first and last layer of a 4-bit network, whose maps
+    have 8 bits, `end_weights` wide."""
+    return min(activations[node.inputs[0]], end_weights)

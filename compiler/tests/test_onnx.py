@@ -11,7 +11,14 @@ import numpy as np
 import onnx
 import pytest
 
-from compiler.errors import AssayError, DynamicShape, MalformedFile, UnsupportedOperator, UnsupportedType
+from compiler.errors import (
+    AssayError,
+    DynamicShape,
+    IllegalGraph,
+    MalformedFile,
+    UnsupportedOperator,
+    UnsupportedType,
+)
 from compiler.frontends.onnx_file import load_onnx
 from compiler.tests.onnx_models import OnnxModel, images, output, reference, residual
 from golden.networks import fashion
@@ -65,6 +72,14 @@ def padded() -> OnnxModel:
     return model
 
 
+def padded_by(amounts: list[int]) -> OnnxModel:
+    model = OnnxModel()
+    model.conv(3, 4)
+    model.node("Pad", model.values("pads", np.array(amounts, np.int64)))
+    model.node("Relu")
+    return model
+
+
 def with_aliases() -> OnnxModel:
     """Identity, Dropout, a Constant node's bias, and nodes that nothing needs."""
     model = OnnxModel(opset=13)
@@ -97,6 +112,58 @@ def without_softmax() -> OnnxModel:
     return model
 
 
+def joined(*, axis: int = 1, opset: int = 17) -> OnnxModel:
+    """A fire module: two convolutions of one map, joined, pooled and joined again with themselves."""
+    model = OnnxModel(opset=opset)
+    start = model.conv(3, 4, kernel=1)
+    wide = model.conv(4, 6, pads=[1, 1, 1, 1])
+    narrow = model.node("Conv", model.constant("w", 5, 4, 1, 1), inputs=[start, "w"])
+    model.node("Concat", inputs=[narrow, wide, start], axis=axis)
+    model.node("Concat", axis=axis)
+    pooled = model.node("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
+    model.node("Concat", inputs=[pooled, pooled], axis=axis)
+    return model
+
+
+def sliced(*tables: list[int], opset: int = 17) -> OnnxModel:
+    """tables: starts, ends, and perhaps axes and steps."""
+    model = OnnxModel(opset=opset)
+    model.conv(3, 4)
+    roles = ("starts", "ends", "axes", "steps")
+    if opset < 10:
+        attributes: dict[str, Any] = dict(zip(roles, tables, strict=False))
+        model.node("Slice", **attributes)
+    else:
+        names = [
+            model.values(role, np.array(table, np.int64)) for role, table in zip(roles, tables, strict=False)
+        ]
+        model.node("Slice", *names)
+    return model
+
+
+def shortcut() -> OnnxModel:
+    """A residual block whose shortcut has no weights: every second position, then channels of zeros."""
+    model = OnnxModel()
+    start = model.conv(3, 4, pads=[1, 1, 1, 1])
+    down = model.conv(4, 8, pads=[1, 1, 1, 1], strides=[2, 2])
+    tables = ([0, 0], [1 << 62, 1 << 62], [2, 3], [2, 2])
+    names = [model.values(f"s{n}", np.array(table, np.int64)) for n, table in enumerate(tables)]
+    model.node("Slice", inputs=[start, *names])
+    side = model.node("Pad", model.values("pads", np.array([0, 2, 0, 0, 0, 2, 0, 0], np.int64)))
+    model.node("Sum", inputs=[down, side])
+    return model
+
+
+def filled() -> OnnxModel:
+    """Weights of one value, made by ConstantOfShape."""
+    model = OnnxModel(opset=9)
+    shape = model.values("shape", np.array([4, 3, 2, 2], np.int64))
+    value = onnx.numpy_helper.from_array(np.array([0.25], np.float32))
+    weights = model.node("ConstantOfShape", inputs=[shape], value=value)
+    model.node("Conv", inputs=["image", weights])
+    return model
+
+
 MODELS: dict[str, Callable[[], OnnxModel]] = {
     "residual": residual,
     "flatten": flattened,
@@ -116,6 +183,18 @@ MODELS: dict[str, Callable[[], OnnxModel]] = {
     "average pool rounded up": lambda: one("AveragePool", kernel_shape=[3, 3], strides=[3, 3], ceil_mode=1),
     "global average pool": lambda: one("GlobalAveragePool"),
     "aliases": with_aliases,
+    "joined": joined,
+    "joined, axis from the end": lambda: joined(axis=-3),
+    "shortcut": shortcut,
+    "filled weights": filled,
+    "slice": lambda: sliced([1, 2], [6, 5], [2, 3], [2, 1]),
+    "slice from the end": lambda: sliced([-6, -3], [-1, 1 << 40], [-2, -1], [3, 2]),
+    "slice of one axis": lambda: sliced([1], [-1], [3]),
+    "slice of all axes": lambda: sliced([0, 0, 1, 0], [1, 9, 99, 5]),
+    "slice of nothing": lambda: sliced([0], [1 << 40], [2]),
+    "slice by attributes": lambda: sliced([1, 0], [1 << 40, 4], [2, 3], opset=9),
+    "pad by nothing": lambda: padded_by([0] * 8),
+    "pad of channels": lambda: padded_by([0, 1, 0, 0, 0, 3, 0, 0]),
     "clip by attributes": lambda: clipped(9),
     "clip by inputs": lambda: clipped(22),
 }
@@ -240,6 +319,41 @@ REFUSED: dict[str, tuple[OnnxModel, type[AssayError], str]] = {
         MalformedFile,
         "tensor 'w' has values that are not finite",
     ),
+    "join along the height": (joined(axis=2), UnsupportedOperator, "(Concat): axis is 2, must be 1"),
+    "join of unequal maps": (
+        _sequence(
+            lambda model: model.conv(3, 3), lambda model: model.node("Concat", inputs=["image", "t0"], axis=1)
+        ),
+        IllegalGraph,
+        "node 'n1' (Concat): concatenation of (1, 9, 8, 3), (1, 7, 6, 3): heights and widths must be equal",
+    ),
+    "slice of channels": (sliced([1], [3], [1]), UnsupportedOperator, "(Slice): must keep all channels"),
+    "backwards": (sliced([-1], [0], [2], [-1]), UnsupportedOperator, "steps (-1,) at least 1"),
+    "empty slice": (sliced([3], [3], [2]), IllegalGraph, "(Slice): slice (3, 0) to (3, 6)"),
+    "lopsided slice": (sliced([1, 2], [3], [2]), MalformedFile, "has starts (1, 2), ends (3,)"),
+    "slice at a computed place": (
+        _sequence(lambda model: model.node("Slice", inputs=["image", "image", "image"])),
+        UnsupportedOperator,
+        "(Slice): starts 'image' must be constant",
+    ),
+    "pad of channels and rows": (
+        padded_by([0, 1, 1, 0, 0, 1, 0, 0]),
+        UnsupportedOperator,
+        "must be on height and width, or on channels",
+    ),
+    "negative pad": (padded_by([0, 0, -1, 0, 0, 0, 0, 0]), UnsupportedOperator, "(Pad): pads (0, 0, -1"),
+    "pad behind a pad": (
+        _sequence(
+            *[lambda model: model.node("Pad", model.values("pads", np.array([0, 0, 1, 1] * 2, np.int64)))] * 2
+        ),
+        UnsupportedOperator,
+        "reads the output of Pad, which only a convolution may",
+    ),
+    "sum of three": (
+        _sequence(lambda model: model.node("Sum", inputs=["image"] * 3)),
+        MalformedFile,
+        "(Sum): has 3 inputs, must have 2 to 2",
+    ),
     "double precision input type": (
         _sequence(lambda model: model.node("Relu"), lambda model: model.node("Cast", to=1)),
         UnsupportedOperator,
@@ -286,8 +400,9 @@ def _damaged(data: bytes, random: np.random.Generator) -> bytes:
     return bytes(changed)
 
 
-def test_damaged_files_give_an_error_or_a_legal_graph(tmp_path: Path) -> None:
-    data, random = residual().save(tmp_path).read_bytes(), np.random.default_rng(30)
+@pytest.mark.parametrize("make", [residual, shortcut])
+def test_damaged_files_give_an_error_or_a_legal_graph(make: Callable[[], OnnxModel], tmp_path: Path) -> None:
+    data, random = make().save(tmp_path).read_bytes(), np.random.default_rng(30)
     path, refused, start = tmp_path / "damaged.onnx", 0, time.monotonic()
     for _ in range(DAMAGED_FILES):
         path.write_bytes(_damaged(data, random))

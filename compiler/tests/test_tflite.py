@@ -164,7 +164,7 @@ CHANGES: dict[str, tuple[Callable[[Any], None], type[AssayError], str]] = {
     "pool scale": (
         lambda model: setattr(_tensor(model, "m").quantization, "scale", [0.5]),
         IllegalGraph,
-        "input and output must be quantised alike",
+        "inputs and output must be quantised alike",
     ),
     "no scale": (
         lambda model: setattr(_tensor(model, "w").quantization, "scale", []),

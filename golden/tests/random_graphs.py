@@ -7,7 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from golden.ir import Add, Array, Conv2D, FullyConnected, Graph, Node, Operator, Pool2D, Quantisation, Tensor
+from golden.ir import (
+    Add,
+    Array,
+    Concat,
+    Conv2D,
+    FullyConnected,
+    Graph,
+    Node,
+    Operator,
+    Pad,
+    Pool2D,
+    Quantisation,
+    Slice,
+    Tensor,
+)
 from golden.shapes import Shape, output_shape
 from golden.tests.tflite_model import same_padding
 
@@ -88,6 +102,33 @@ def pool(draw: Draw, kind: str) -> Graph:
     source = Tensor("x", (1, height, width, channels), draw.map_quantisation())
     result = Tensor("y", _made(operator, [source.shape]), source.quantisation)
     return one_node(operator, [source, result], {})
+
+
+def concat(draw: Draw) -> Graph:
+    """Two to four maps of different depths."""
+    quantisation, size = draw.map_quantisation(), (1, draw.between(1, 6), draw.between(1, 6))
+    shapes: list[Shape] = [(*size, draw.between(1, 9)) for _ in range(draw.between(2, 4))]
+    return _unscaled(Concat(), shapes, quantisation)
+
+
+def strided_slice(draw: Draw) -> Graph:
+    """Any part of the map, every first to third row and column."""
+    sizes = (draw.between(1, 9), draw.between(1, 9))
+    begin = (draw.between(0, sizes[0] - 1), draw.between(0, sizes[1] - 1))
+    end = (draw.between(begin[0] + 1, sizes[0]), draw.between(begin[1] + 1, sizes[1]))
+    operator = Slice(begin, end, (draw.between(1, 3), draw.between(1, 3)))
+    return _unscaled(operator, [(1, *sizes, draw.between(1, 9))], draw.map_quantisation())
+
+
+def pad(draw: Draw) -> Graph:
+    shape = (1, draw.between(1, 6), draw.between(1, 6), draw.between(1, 9))
+    return _unscaled(Pad(draw.between(0, 5), draw.between(0, 5)), [shape], draw.map_quantisation())
+
+
+def _unscaled(operator: Operator, shapes: list[Shape], quantisation: Quantisation) -> Graph:
+    """One node whose maps are all quantised alike."""
+    sources = [Tensor(f"x{index}", shape, quantisation) for index, shape in enumerate(shapes)]
+    return one_node(operator, [*sources, Tensor("y", _made(operator, shapes), quantisation)], {})
 
 
 def one_node(operator: Operator, tensors: list[Tensor], constants: dict[str, Array]) -> Graph:

@@ -12,14 +12,17 @@ from golden.ir import (
     Add,
     Array,
     BatchNorm,
+    Concat,
     Conv2D,
     Graph,
     GraphError,
     Node,
     Operator,
+    Pad,
     Pool2D,
     Quantisation,
     Relu,
+    Slice,
     Tensor,
 )
 from golden.tests.residual_network import residual_network
@@ -136,6 +139,45 @@ def test_shapes_of_elementwise_operators(operator: Operator, shape: tuple[int, .
     graph = Graph("g", sources, ("y",), tensors, (Node("node", operator, inputs, "y"),), constants)
     with pytest.raises(GraphError, match=r"node 'node': .* of"):
         check(graph)
+
+
+def one_operator(operator: Operator, *shapes: tuple[int, ...], made: tuple[int, ...] = (1, 4, 6, 3)) -> Graph:
+    """Of maps x0, x1, ... quantised alike."""
+    names = tuple(f"x{index}" for index in range(len(shapes)))
+    tensors = {name: Tensor(name, shape, one_scale(0.5)) for name, shape in zip(names, shapes, strict=True)}
+    tensors["y"] = Tensor("y", made, one_scale(0.5))
+    return Graph("g", names, ("y",), tensors, (Node("node", operator, names, "y"),))
+
+
+MAP = (1, 4, 6, 3)
+JOINED = one_operator(Concat(), MAP, MAP, made=(1, 4, 6, 6))
+MOVED = {
+    "one map": (one_operator(Concat(), MAP), "Concat has 1 inputs, needed 2"),
+    "heights": (one_operator(Concat(), MAP, (1, 5, 6, 3)), "heights and widths must be equal"),
+    "vectors": (one_operator(Concat(), (1, 4), (1, 4)), "heights and widths must be equal"),
+    "channels joined": (one_operator(Concat(), MAP, MAP), "makes (1, 4, 6, 6), its output is declared"),
+    "scales joined": (
+        replace(JOINED, tensors={**JOINED.tensors, "x1": Tensor("x1", MAP, one_scale(0.25))}),
+        "inputs and output must be quantised alike",
+    ),
+    "empty slice": (one_operator(Slice((2, 0), (2, 6)), MAP), "slice (2, 0) to (2, 6) by (1, 1)"),
+    "slice beyond": (one_operator(Slice((0, 0), (4, 7)), MAP), "out of range"),
+    "slice before": (one_operator(Slice((-1, 0), (4, 6)), MAP), "out of range"),
+    "slice stride": (one_operator(Slice((0, 0), (4, 6), (0, 1)), MAP), "out of range"),
+    "slice of a vector": (one_operator(Slice((0, 0), (1, 1)), (1, 4)), "needs (n, height, width, channels)"),
+    "slice shape": (one_operator(Slice((0, 0), (4, 6), (3, 2)), MAP), "makes (1, 2, 3, 3)"),
+    "negative pad": (one_operator(Pad(-1, 1), MAP), "pad of (1, 4, 6, 3) by -1 and 1 channels"),
+    "pad of a vector": (one_operator(Pad(1, 1), (1, 4)), "out of range"),
+    "pad shape": (one_operator(Pad(1, 2), MAP), "makes (1, 4, 6, 6)"),
+}
+
+
+@pytest.mark.parametrize(("graph", "message"), MOVED.values(), ids=MOVED.keys())
+def test_maps_joined_sliced_or_padded_wrongly_are_refused(graph: Graph, message: str) -> None:
+    check(JOINED)
+    with pytest.raises(GraphError) as error:
+        check(graph)
+    assert "node 'node'" in str(error.value) and message in str(error.value)
 
 
 @pytest.mark.parametrize("values", [np.full((2, 4), np.nan), np.full((2, 4), np.inf)])

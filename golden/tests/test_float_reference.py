@@ -16,14 +16,17 @@ from golden.ir import (
     Add,
     Array,
     BatchNorm,
+    Concat,
     Conv2D,
     FullyConnected,
     Graph,
     Node,
     Operator,
+    Pad,
     Pool2D,
     Relu,
     Reshape,
+    Slice,
     Tensor,
 )
 from golden.run import run
@@ -50,6 +53,11 @@ class Block:
         self.tensors[name] = Tensor(name, values.shape)
         self.constants[name] = values
         self.onnx_constants[name] = values if onnx_values is None else onnx_values
+        return name
+
+    def table(self, name: str, values: list[int]) -> str:
+        """A constant that only onnx reads."""
+        self.onnx_constants[name] = np.array(values, np.int64)
         return name
 
     def apply(
@@ -104,6 +112,17 @@ def pool(block: Block, operator: Pool2D, source: str, output: str) -> None:
         "kernel_shape": list(operator.kernel),
     }
     block.apply(operator, [source], output, (f"{operator.kind.capitalize()}Pool", window))
+
+
+def sliced_and_padded(block: Block, source: str, output: str, channels: int) -> None:
+    """Every second row and column, and so many channels of zeros on either side: a shortcut without weights."""
+    _, height, width, _ = block.tensors[source].shape
+    block.apply(Slice((0, 0), (height, width), (2, 2)), [source], f"{output}_slice", ("Slice", {}))
+    tables = ([0, 0], [height, width], [2, 3], [2, 2])
+    block.onnx_nodes[-1].input.extend(block.table(f"{output}_{n}", t) for n, t in enumerate(tables))
+    block.apply(Pad(channels, channels), [f"{output}_slice"], output, ("Pad", {}))
+    amounts = [0, channels, 0, 0, 0, channels, 0, 0]
+    block.onnx_nodes[-1].input.append(block.table(f"{output}_amounts", amounts))
 
 
 def batch_norm(block: Block, source: str, output: str) -> None:
@@ -189,6 +208,24 @@ def residual_block() -> tuple[Block, Array]:
 def test_every_tensor_of_a_residual_block_equals_onnxruntime() -> None:
     errors = greatest_errors(*residual_block())
     assert len(errors) == 6
+    assert max(errors.values()) < TOLERANCE
+
+
+def joined_block() -> tuple[Block, Array]:
+    """Two convolutions of one map joined, then a shortcut of strided slice and channel padding added."""
+    block, x = start((2, 9, 8, 6))
+    convolve(block, Conv2D((1, 1), (0, 0, 0, 0), "relu"), "x", "narrow", (4, 1, 1))
+    convolve(block, Conv2D((1, 1), (1, 1, 1, 1), "relu"), "x", "wide", (8, 3, 3))
+    block.apply(Concat(), ["narrow", "wide"], "joined", ("Concat", {"axis": 1}))
+    convolve(block, Conv2D((2, 2), (1, 1, 1, 1)), "joined", "down", (12, 3, 3))
+    sliced_and_padded(block, "x", "shortcut", 3)
+    block.apply(Add("relu"), ["down", "shortcut"], "y", ("Add", {}))
+    return block, x
+
+
+def test_every_tensor_of_joined_and_padded_maps_equals_onnxruntime() -> None:
+    errors = greatest_errors(*joined_block())
+    assert set(errors) == {"narrow", "wide", "joined", "down", "shortcut_slice", "shortcut", "y"}
     assert max(errors.values()) < TOLERANCE
 
 

@@ -27,6 +27,9 @@ OPERATORS: dict[str, Make] = {
     "add": random_graphs.add,
     "max_pool": partial(random_graphs.pool, kind="max"),
     "average_pool": partial(random_graphs.pool, kind="average"),
+    "concat": random_graphs.concat,
+    "strided_slice": random_graphs.strided_slice,
+    "pad": random_graphs.pad,
 }
 
 
@@ -163,3 +166,27 @@ def test_padding_with_zero_point_ignored_is_found(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(ops, "accumulate_convolution", misplaced)
     assert mismatches(random_graphs.convolution)[0] > 0
+
+
+def test_channels_padded_with_the_number_zero_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = ops.pad_channels
+    monkeypatch.setattr(ops, "pad_channels", lambda x, before, after, zero: exact(x, before, after, 0))
+    assert mismatches(random_graphs.pad)[0] > 0
+
+
+def test_maps_joined_in_another_order_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = np.concatenate
+    monkeypatch.setattr(
+        np,
+        "concatenate",
+        lambda maps, axis=0, **rest: exact(maps[::-1] if axis == 3 else maps, axis, **rest),
+    )
+    assert mismatches(random_graphs.concat)[0] > 0
+
+
+def test_a_slice_that_begins_elsewhere_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = ops.strided_slice
+    monkeypatch.setattr(
+        ops, "strided_slice", lambda x, begin, end, stride: exact(x[:, ::-1], begin, end, stride)
+    )
+    assert mismatches(random_graphs.strided_slice)[0] > 0

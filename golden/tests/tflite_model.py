@@ -9,7 +9,20 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from golden.ir import Add, Array, Conv2D, FullyConnected, Graph, Node, Pool2D, Reshape, Tensor
+from golden.ir import (
+    Add,
+    Array,
+    Concat,
+    Conv2D,
+    FullyConnected,
+    Graph,
+    Node,
+    Pad,
+    Pool2D,
+    Reshape,
+    Slice,
+    Tensor,
+)
 
 TYPES = {8: schema.TensorType.INT8, 32: schema.TensorType.INT32}
 VERSIONS = {
@@ -19,6 +32,9 @@ VERSIONS = {
     "MAX_POOL_2D": 2,
     "AVERAGE_POOL_2D": 2,
     "RESHAPE": 1,
+    "CONCATENATION": 2,
+    "STRIDED_SLICE": 2,
+    "PAD": 2,
 }
 ACTIVATIONS = {
     "": schema.ActivationFunctionType.NONE,
@@ -55,9 +71,11 @@ def tensors_by_name(interpreter: Interpreter, inputs: dict[str, Array]) -> dict[
 
 def tflite_file(graph: Graph) -> bytes:
     """The graph as a TFLite flatbuffer; paddings must be those of VALID or SAME."""
-    index = {name: position for position, name in enumerate(graph.tensors)}
+    tables = {name: values for node in graph.nodes for name, values in _tables(node).items()}
+    index = {name: position for position, name in enumerate((*graph.tensors, *tables))}
     buffers = [schema.BufferT(data=[])]
     tensors = [_tensor(graph, tensor, buffers) for tensor in graph.tensors.values()]
+    tensors += [_table(name, values, buffers) for name, values in tables.items()]
     codes: list[Any] = []
     operators = [_operator(graph, node, index, codes) for node in graph.nodes]
     subgraph = schema.SubGraphT(
@@ -98,6 +116,24 @@ def _tensor(graph: Graph, tensor: Tensor, buffers: list[Any]) -> Any:
     )
 
 
+def _tables(node: Node) -> dict[str, Array]:
+    """The constants by which TFLite says how to slice or to pad, by tensor name in the order of its inputs."""
+    rows: dict[str, Any] = {}
+    match node.operator:
+        case Slice(begin, end, stride):
+            # Batch and channels are masked: their begin and end do not count.
+            rows = {"begin": (0, *begin, 0), "end": (0, *end, 0), "strides": (1, *stride, 1)}
+        case Pad(before, after):
+            rows = {"paddings": ((0, 0), (0, 0), (0, 0), (before, after))}
+    return {f"{node.name}.{name}": np.array(values, np.int32) for name, values in rows.items()}
+
+
+def _table(name: str, values: Array, buffers: list[Any]) -> Any:
+    buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), dtype=np.uint8)))
+    shape = list(values.shape)
+    return schema.TensorT(name=name, shape=shape, type=schema.TensorType.INT32, buffer=len(buffers) - 1)
+
+
 def _operator(graph: Graph, node: Node, index: dict[str, int], codes: list[Any]) -> Any:
     name, options = _options(graph, node)
     builtin = getattr(schema.BuiltinOperator, name)
@@ -105,7 +141,7 @@ def _operator(graph: Graph, node: Node, index: dict[str, int], codes: list[Any])
     codes.append(code)
     return schema.OperatorT(
         opcodeIndex=len(codes) - 1,
-        inputs=[index[tensor] if tensor else -1 for tensor in node.inputs],
+        inputs=[index[tensor] if tensor else -1 for tensor in (*node.inputs, *_tables(node))],
         outputs=[index[node.output]],
         builtinOptionsType=getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T")),
         builtinOptions=options,
@@ -127,6 +163,12 @@ def _options(graph: Graph, node: Node) -> tuple[str, Any]:
             return f"{kind.upper()}_POOL_2D", options
         case Reshape():
             return "RESHAPE", schema.ReshapeOptionsT(list(graph.tensor(node.output).shape))
+        case Concat():
+            return "CONCATENATION", schema.ConcatenationOptionsT(axis=3)
+        case Slice():
+            return "STRIDED_SLICE", schema.StridedSliceOptionsT(beginMask=0b1001, endMask=0b1001)
+        case Pad():
+            return "PAD", schema.PadOptionsT()
     raise ValueError(f"no TFLite operator for {node.operator}")
 
 

@@ -1,0 +1,66 @@
+"""Prune: at most n of every 4 consecutive weights stay, those of largest magnitude (N:M sparsity, M = 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from compiler.errors import BadData
+from compiler.passes.rewrite import fresh, replaced, with_constants
+from compiler.passes.widths import sources
+from golden.ir import Conv2D, Graph, Node
+
+BLOCK = 4
+KEPT_OF_BLOCK = (1, 2, 4)
+
+Weights = npt.NDArray[np.float32]
+
+
+def prune(graph: Graph, n: int, keep: Collection[str] = ()) -> Graph:
+    """A float graph, after FLOAT_PASSES, whose convolutions have at most n non-zero weights a block; n = 4
+    changes nothing.
+
+    Convolutions that read a graph input, those named in `keep` and fully connected layers stay dense.
+    Raises BadData for another n."""
+    if n not in KEPT_OF_BLOCK:
+        raise BadData(f"cannot prune to {n}:{BLOCK}, must be 1:4, 2:4 or 4:4", file=graph.name)
+    for node in prunable(graph) if n < BLOCK else ():
+        if node.name not in keep:
+            graph = _pruned(graph, node, n)
+    return graph
+
+
+def prunable(graph: Graph) -> tuple[Node, ...]:
+    """The convolutions that `prune` thins out: all but those that read a graph input."""
+    source = sources(graph)
+    return tuple(
+        node
+        for node in graph.nodes
+        if isinstance(node.operator, Conv2D) and source[node.inputs[0]] not in graph.inputs
+    )
+
+
+def largest_of_blocks(weights: Weights, n: int) -> Weights:
+    """Weights (out, kernel_h, kernel_w, in) with all but the n largest magnitudes of each block set to 0.
+
+    A block is 4 consecutive elements of a kernel row (kernel_w x in elements), from its first element on; the
+    last one of a row may be shorter. Of equal magnitudes the first ones stay."""
+    row = weights.shape[2] * weights.shape[3]
+    whole = -(-row // BLOCK) * BLOCK
+    padded = np.zeros((*weights.shape[:2], whole), weights.dtype)
+    padded[..., :row] = weights.reshape(*weights.shape[:2], row)
+    blocks = padded.reshape(-1, BLOCK)
+    # A stable sort of falling magnitudes leaves equal ones in their order.
+    dropped = np.argsort(-np.abs(blocks), axis=1, kind="stable")[:, n:]
+    np.put_along_axis(blocks, dropped, 0, axis=1)
+    return np.ascontiguousarray(padded[..., :row]).reshape(weights.shape)
+
+
+def _pruned(graph: Graph, node: Node, n: int) -> Graph:
+    name = fresh(graph.tensors, f"{node.name}.pruned_weights")
+    graph = with_constants(graph, {name: largest_of_blocks(graph.constants[node.inputs[1]], n)})
+    pruned = replace(node, inputs=(node.inputs[0], name, *node.inputs[2:]))
+    return replaced(graph, {node.name: pruned})
