@@ -94,7 +94,8 @@ def from_onnx(path: Path, bits: int = 8, calibration: str | Path | None = None) 
     try:
         loaded = load_onnx(path)
         float_graph = run_passes(loaded.graph, FLOAT_PASSES)
-        graph = quantised(float_graph, _ranges(float_graph, loaded, calibration), bits)
+        ranges = _ranges(float_graph, loaded, calibration)
+        graph = quantised(float_graph, ranges, bits, prescribed=loaded.prescribed)
     except AssayError as error:
         raise _located(error, path, calibration) from None
     return Network(path.stem, graph, _random_source(graph), float_graph, loaded.host_operators)
@@ -111,7 +112,8 @@ def _ranges(graph: Graph, loaded: Loaded, calibration: str | Path | None) -> dic
     if calibration is not None:
         data = read_data(_existing(calibration), shape)
         ranges = calibrate(graph, as_real(data, str(calibration)))
-        return ranges | ({name: UNIT_RANGE} if data.dtype == np.uint8 else {})
+        exact = {known: loaded.ranges[known] for known in loaded.prescribed.bits if known in loaded.ranges}
+        return ranges | ({name: UNIT_RANGE} if data.dtype == np.uint8 else {}) | exact
     if _complete(graph, loaded.ranges):
         return loaded.ranges
     least, greatest = loaded.ranges.get(name, UNIT_RANGE)

@@ -35,7 +35,9 @@ class Histogram:
         """Count values of any shape."""
         flat = values.reshape(-1).astype(np.float64)
         width = (self.greatest - self.least) / BINS
-        places = np.zeros(len(flat), np.int64) if width == 0 else ((flat - self.least) / width).astype(np.int64)
+        places = (
+            np.zeros(len(flat), np.int64) if width == 0 else ((flat - self.least) / width).astype(np.int64)
+        )
         places = np.minimum(places, BINS - 1)
         self.counts += np.bincount(places, minlength=BINS)
         self.sums += np.bincount(places, weights=flat, minlength=BINS)
@@ -55,7 +57,9 @@ class Histogram:
         return float(np.interp(share * below[-1], distinct, edges[first]))
 
 
-def histograms(batches: Iterator[Mapping[str, Values]], extremes: Mapping[str, Range]) -> dict[str, Histogram]:
+def histograms(
+    batches: Iterator[Mapping[str, Values]], extremes: Mapping[str, Range]
+) -> dict[str, Histogram]:
     """The histogram of every map named by the extremes, over batches of values by map."""
     found = {name: Histogram.between(extreme) for name, extreme in extremes.items()}
     for batch in batches:
