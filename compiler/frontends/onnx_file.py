@@ -39,11 +39,17 @@ def load_onnx(path: str | Path) -> Loaded:
     Ranges are metadata of the file: `assay.range.<tensor>` is "least,greatest". Raises an AssayError that
     names file, node and rule."""
     try:
-        return _load(decode(read_file(path)), Path(path).stem)
-    except GraphError as error:
-        raise IllegalGraph(str(error), file=str(path)) from None
+        return load_onnx_bytes(read_file(path), Path(path).stem)
     except AssayError as error:
         raise error.in_file(str(path)) from None
+
+
+def load_onnx_bytes(data: bytes, name: str) -> Loaded:
+    """The same from a file's bytes, for a graph of the given name. Raises an AssayError without a file."""
+    try:
+        return _load(decode(data), name)
+    except GraphError as error:
+        raise IllegalGraph(str(error)) from None
 
 
 def _load(model: ModelRecord, name: str) -> Loaded:
