@@ -117,3 +117,10 @@ def as_integers(values: Values, quantisation: Quantisation, file: str) -> Intege
         raise BadData("has values that are not finite", file=file)
     steps = np.round(values.astype(np.float64) / quantisation.scale[0]) + quantisation.zero_point
     return np.clip(steps, quantisation.low, quantisation.high).astype(np.int8)
+
+
+def existing(path: str | Path) -> Path:
+    """The path. Raises BadData where nothing is there."""
+    if not Path(path).exists():
+        raise BadData("no such file or folder", file=str(path))
+    return Path(path)

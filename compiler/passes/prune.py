@@ -43,6 +43,14 @@ def prunable(graph: Graph) -> tuple[Node, ...]:
     )
 
 
+def is_pruned(graph: Graph, n: int) -> bool:
+    """Whether every convolution that `prune` thins out has at most n non-zero weights a block already."""
+    return all(
+        np.array_equal(largest_of_blocks(graph.constants[node.inputs[1]], n), graph.constants[node.inputs[1]])
+        for node in prunable(graph)
+    )
+
+
 def largest_of_blocks(weights: Weights, n: int) -> Weights:
     """Weights (out, kernel_h, kernel_w, in) with all but the n largest magnitudes of each block set to 0.
 

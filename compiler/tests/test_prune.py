@@ -11,7 +11,7 @@ from compiler.errors import BadData
 from compiler.frontends.onnx_file import load_onnx
 from compiler.passes import FLOAT_PASSES, quantised, run_passes
 from compiler.passes.calibrate import calibrate
-from compiler.passes.prune import largest_of_blocks, prunable, prune
+from compiler.passes.prune import is_pruned, largest_of_blocks, prunable, prune
 from compiler.tests.onnx_models import images, output, residual
 from golden.ir import Array, Conv2D, FullyConnected, Graph
 
@@ -80,6 +80,12 @@ def test_kept_layers_and_four_of_four_are_unchanged(graph: Graph) -> None:
     assert np.array_equal(weights_of(pruned, kept), weights_of(graph, kept))
     assert most_in_a_block(weights_of(pruned, prunable(graph)[1].name)) == 1
     assert prune(graph, 4) is graph
+
+
+def test_what_is_pruned_is_known(graph: Graph) -> None:
+    pruned = prune(graph, 2)
+    assert is_pruned(graph, 4) and not is_pruned(graph, 2)
+    assert is_pruned(pruned, 2) and not is_pruned(pruned, 1) and is_pruned(prune(pruned, 1), 1)
 
 
 @pytest.mark.parametrize("bits", [4, 8])

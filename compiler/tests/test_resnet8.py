@@ -8,6 +8,8 @@ import pytest
 from compiler import networks
 from compiler.frontends.tflite import load_tflite
 from compiler.macs import macs, node_macs
+from compiler.networks import resnet8
+from compiler.networks.photographs import PHOTOGRAPHS
 from compiler.tests.models import assay_model
 from golden import arithmetic
 from golden.ir import Array, Graph
@@ -19,12 +21,12 @@ IMAGES = 10
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
-    return load_tflite(assay_model(str(networks.RESNET8_FILE)))
+    return load_tflite(assay_model(str(resnet8.FILE)))
 
 
 @pytest.fixture(scope="module")
 def photographs() -> Array:
-    for name in networks.PHOTOGRAPHS:
+    for name in PHOTOGRAPHS:
         assay_model(str(name))
     return networks.load("resnet8").images(IMAGES)
 
@@ -32,7 +34,7 @@ def photographs() -> Array:
 @pytest.fixture(scope="module")
 def expected(graph: Graph, photographs: Array) -> dict[str, Array]:
     """Every node's output for all images, by the reference kernels."""
-    interpreter = reference_interpreter(assay_model(str(networks.RESNET8_FILE)).read_bytes())
+    interpreter = reference_interpreter(assay_model(str(resnet8.FILE)).read_bytes())
     results = [tensors_by_name(interpreter, {graph.inputs[0]: image[None]}) for image in photographs]
     return {node.output: np.concatenate([r[node.output] for r in results]) for node in graph.nodes}
 
