@@ -25,9 +25,22 @@ console = Console() if sys.stdout.isatty() else Console(width=LOG_COLUMNS)
 Variant = Annotated[str, typer.Argument(help="An accelerator: `assay list` names them.")]
 Network = Annotated[str, typer.Argument(help="A network's name, or a .tflite or .onnx file.")]
 Config = Annotated[str, typer.Option(help="A size of the accelerator.")]
-Bits = Annotated[int, typer.Option(help="Bits that a float .onnx file is quantised to: 8 or 4.")]
+Bits = Annotated[
+    int | None,
+    typer.Option(help="Bits that a float network is quantised to: 8 or 4; default: the network's."),
+]
 Calibration = Annotated[
     str, typer.Option(help="Images or .npy file that a float .onnx file is calibrated on; default: random.")
+]
+Sparsity = Annotated[
+    str,
+    typer.Option(help="Weights that stay of each block of 4: 4:4, 2:4 or 1:4, by magnitude; default: 4:4."),
+]
+EndWeights = Annotated[
+    int | None,
+    typer.Option(
+        help="Bits of the first and last layer's weights in a 4-bit network; default: the network's."
+    ),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of stimulus, stalls and start values.")]
 
@@ -45,16 +58,19 @@ def compile(
     variant: Variant,
     network: Network,
     config: Config = "small",
-    bits: Bits = 8,
+    bits: Bits = None,
     calibration: Calibration = "",
+    sparsity: Sparsity = "",
+    end_weights: EndWeights = None,
     output: Annotated[str, typer.Option("--output", "-o", help="The program file.")] = "",
 ) -> None:
     """Compile a network into a program file."""
-    from regress.network import check_output, compile_program
+    from regress.network import Asked, check_output, compile_program
 
     file = Path(output or f"{Path(network).stem}.{variant}.{config}.program")
     check_output(file)
-    program = compile_program(variant, network, config, bits, calibration)
+    asked = Asked(bits, calibration, sparsity, end_weights)
+    program = compile_program(variant, network, config, asked)
     program.save(file)
     sizes = (
         f"{len(program.layers)} layers, {program.instructions} instructions, {file.stat().st_size:,} bytes"
@@ -81,16 +97,19 @@ def run(
     input: Annotated[str, typer.Option(help="An image or .npy file, or a folder of them.")] = "",
     seed: Seed = MASTER_SEED,
     json: Annotated[str, typer.Option(help="Write the result to this file.")] = "",
-    bits: Bits = 8,
+    bits: Bits = None,
     calibration: Calibration = "",
+    sparsity: Sparsity = "",
+    end_weights: EndWeights = None,
     waves: Annotated[bool, typer.Option(help="Record waves (FST).")] = False,
 ) -> None:
     """Run a network through an accelerator's RTL and compare every layer with the golden model."""
-    from regress.network import Order, check_output, run_order, show, write_json
+    from regress.network import Asked, Order, check_output, run_order, show, write_json
 
     if json:
         check_output(Path(json))
-    order = Order(variant, network, config, sim, layers, images, input, seed, bits, calibration, waves)
+    asked = Asked(bits, calibration, sparsity, end_weights)
+    order = Order(variant, network, config, sim, layers, images, input, seed, waves, asked)
     result = run_order(order)
     show(result, console)
     if json:

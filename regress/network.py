@@ -25,6 +25,31 @@ SHOWN_FAILURES = 10
 
 
 @dataclass(frozen=True)
+class Asked:
+    """How a network is to be quantised and pruned; None or '' leaves it to the network."""
+
+    bits: int | None = None
+    calibration: str = ""
+    sparsity: str = ""
+    end_weights: int | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What `compiler.networks.load` has to be told, without what is left to the network."""
+        return {name: value for name, value in vars(self).items() if value not in (None, "")}
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The same as parts of a folder's name."""
+        sparsity = self.sparsity.replace(":", "of")
+        bits, ends = (
+            f"{self.bits}bit" if self.bits else "",
+            f"ends{self.end_weights}" if self.end_weights else "",
+        )
+        return tuple(word for word in (bits, sparsity, ends) if word)
+
+
+@dataclass(frozen=True)
 class Order:
     """What `assay run` was asked for."""
 
@@ -36,20 +61,19 @@ class Order:
     images: int
     input: str
     seed: int
-    bits: int
-    calibration: str
     trace: bool
+    asked: Asked
 
     @property
     def folder(self) -> Path:
         """Where this run leaves its files."""
-        parts = (self.variant, Path(self.network).stem, self.config, self.simulator)
+        parts = (self.variant, Path(self.network).stem, self.config, self.simulator, *self.asked.words)
         return ROOT / "build" / "run" / "-".join(parts)
 
 
-def compile_program(variant: str, network: str, config: str, bits: int, calibration: str) -> Program:
+def compile_program(variant: str, network: str, config: str, asked: Asked) -> Program:
     """The program of a network. Raises AssayError."""
-    return api.compile_network(variant, network, config, bits=bits, calibration=calibration or None).program
+    return api.compile_network(variant, network, config, **asked.options).program
 
 
 def disassemble(file: Path) -> str:
@@ -83,8 +107,7 @@ def run_order(order: Order) -> dict[str, Any]:
             order.seed,
             order.folder,
             trace=order.trace,
-            bits=order.bits,
-            calibration=order.calibration or None,
+            **order.asked.options,
         )
 
 
@@ -112,9 +135,22 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         console.print(failure, style="red", markup=False, highlight=False, soft_wrap=True)
     if result.get("trace"):
         console.print(f"waves: {result['trace']}", markup=False, highlight=False, soft_wrap=True)
+    if result.get("settings"):
+        console.print(settings_line(result["settings"]), highlight=False, soft_wrap=True)
     colour = "green" if result["verdict"] == "pass" else "red"
     line = f"{result['verdict']}: {speed_line(result)}"
     console.print(line, style=colour, highlight=False, soft_wrap=True)
+
+
+def settings_line(settings: Mapping[str, Any]) -> str:
+    """Sparsity of the weights, and the widths of the first and the last layer."""
+    ends = [
+        f"{end.replace('_', ' ')} {settings[end]['name']}: {settings[end]['activation_bits']}-bit activations, "
+        f"{settings[end]['weight_bits']}-bit weights"
+        for end in ("first_layer", "last_layer")
+        if end in settings
+    ]
+    return "; ".join([f"weights {settings['sparsity']}", *ends])
 
 
 def layer_table(result: Mapping[str, Any]) -> Table:

@@ -54,7 +54,7 @@ def _cut(index: int, shape: tuple[int, ...], seed: int) -> Pixels:
     return read_image(file, shape, (left, top, left + side, top + side))
 
 
-def centre(file: Path, shape: tuple[int, ...]) -> Pixels:
+def middle(file: Path, shape: tuple[int, ...]) -> Pixels:
     """The largest square in the middle of a photograph, in a network's input shape."""
     width, height = image_size(folder() / file)
     side = min(width, height)

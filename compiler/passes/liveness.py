@@ -5,6 +5,7 @@ Seeded weights easily give a network that is all zeros or all clipped, on which 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,10 +69,15 @@ def measure(graph: Graph, images: npt.NDArray[np.int8]) -> tuple[LayerStatistics
 def require_alive(graph: Graph, images: npt.NDArray[np.int8]) -> tuple[LayerStatistics, ...]:
     """The same statistics. Raises DeadNetwork, naming the first layer that breaks a rule."""
     statistics = measure(graph, images)
+    require_alive_layers(graph.name, statistics)
+    return statistics
+
+
+def require_alive_layers(network: str, statistics: Sequence[LayerStatistics]) -> None:
+    """Raises DeadNetwork, naming the network and the first of its layers that breaks a rule."""
     for layer in statistics:
         if layer.complaint:
-            raise DeadNetwork(layer.complaint, file=graph.name, node=layer.node)
-    return statistics
+            raise DeadNetwork(layer.complaint, file=network, node=layer.node)
 
 
 def _statistics(

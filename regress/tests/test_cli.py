@@ -72,7 +72,22 @@ def test_each_error_has_its_code(error: BaseException, code: int) -> None:
         (("regress", "--suite", "weekly"), "must be one of smoke, ci, nightly"),
         (
             ("run", "systolic", "fashion_int8", "--bits", "4"),
-            "fashion_int8: --bits and --calibration are for",
+            "fashion_int8: comes in 8 bits, not in 4",
+        ),
+        (("compile", "systolic", "fashion_int8", "--bits", "5"), "--bits is 5, must be 8 or 4"),
+        (
+            ("compile", "systolic", "fashion_int8", "--sparsity", "3:4"),
+            "--sparsity is '3:4', must be 4:4, 2:4",
+        ),
+        (("compile", "systolic", "resnet8", "--sparsity", "2:4"), "resnet8: cannot be pruned to 2:4"),
+        (("compile", "systolic", "fashion_int4", "--end-weights", "6"), "--end-weights is 6, must be 8 or 4"),
+        (
+            ("compile", "systolic", "fashion_int8", "--end-weights", "4"),
+            "fashion_int8: --end-weights 4 is for networks of 4 bits",
+        ),
+        (
+            ("run", "systolic", "fashion_int8", "--calibration", "/nowhere"),
+            "fashion_int8: --calibration is for float .onnx files",
         ),
         (
             ("run", "systolic", "fashion_int8", "--json", "/nowhere/r.json"),
@@ -110,6 +125,38 @@ def result(verdict: str) -> dict[str, Any]:
     speed = {"cycles": 1200, "fps": 90000.0, "gops": 16.2}
     share = {"images": 50, "golden": 0.92, "rtl": 0.92 if verdict == "pass" else None}
     return {"verdict": verdict, **place, **speed, "layers": [layer], "failures": failures, "accuracy": share}
+
+
+def test_run_passes_on_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And only that: what was not asked for is the network's to choose."""
+    passed: list[dict[str, Any]] = []
+
+    def record(*_: Any, **named: Any) -> dict[str, Any]:
+        passed.append(named)
+        return result("pass")
+
+    monkeypatch.setattr(network, "run_network", record)
+    words = ["run", "systolic", "resnet50", "--sim", "icarus"]
+    for more in ([], ["--sparsity", "2:4", "--end-weights", "8", "--bits", "4"]):
+        assert CliRunner().invoke(cli.app, [*words, *more]).exit_code == 0
+    assert passed == [{"trace": False}, {"trace": False, "sparsity": "2:4", "end_weights": 8, "bits": 4}]
+
+
+def test_runs_of_other_settings_leave_their_files_elsewhere() -> None:
+    asked = (network.Asked(), network.Asked(sparsity="2:4"), network.Asked(4, end_weights=8))
+    words = ("systolic", "resnet50", "paper", "icarus", "", 1, "", 1, False)
+    folders = [network.Order(*words, each).folder.name for each in asked]
+    assert folders == [f"systolic-resnet50-paper-icarus{end}" for end in ("", "-2of4", "-4bit-ends8")]
+
+
+def test_widths_of_the_end_layers_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    end = {"name": "stem", "activation_bits": 8, "weight_bits": 4}
+    settings = {"sparsity": "2:4", "first_layer": end, "last_layer": {**end, "name": "logits"}}
+    monkeypatch.setattr(
+        network, "run_network", lambda *words, **named: result("pass") | {"settings": settings}
+    )
+    done = CliRunner().invoke(cli.app, ["run", "systolic", "resnet50", "--sim", "icarus"])
+    assert "weights 2:4; first layer stem: 8-bit activations, 4-bit weights; last layer logits" in done.output
 
 
 @pytest.mark.parametrize(("verdict", "code"), [("pass", 0), ("fail", 1)])
