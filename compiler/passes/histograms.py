@@ -49,12 +49,10 @@ class Histogram:
         return self.sums[used] / self.counts[used], self.counts[used]
 
     def quantile(self, share: float) -> float:
-        """The value below which this share of all values lies, interpolated within a bin."""
-        below = np.concatenate(([0.0], np.cumsum(self.counts)))
-        edges = np.linspace(self.least, self.greatest, BINS + 1)
-        # Equal sums (empty bins) would have several edges; the first is the end of the values before them.
-        distinct, first = np.unique(below, return_index=True)
-        return float(np.interp(share * below[-1], distinct, edges[first]))
+        """The least value that this share of all values does not exceed, to within a bin."""
+        values, counts = self.points
+        below = np.cumsum(counts)
+        return float(values[min(np.searchsorted(below, share * below[-1]), len(values) - 1)])
 
 
 def histograms(
