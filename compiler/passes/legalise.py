@@ -2,6 +2,7 @@
 
 A window that has one position along an axis gets stride 1 there. A ReLU behind a max pool, a reshape, a slice
 or a pad moves in front of it, where it can be fused; the values stay the same, because these and ReLU commute.
+Two slices in a row, one an axis as exporters write them, become one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ def legalise(graph: Graph) -> Graph:
     graph = replaced(graph, {node.name: _with_least_stride(graph, node) for node in graph.nodes})
     while moved := _with_one_relu_moved(graph):
         graph = moved
+    for node in graph.nodes:
+        if isinstance(node.operator, Slice):
+            graph = _with_slices_merged(graph, node.name, node.operator)
     return graph
 
 
@@ -42,6 +46,27 @@ def _positions(graph: Graph, node: Node, stride: tuple[int, int]) -> tuple[int, 
         (height + top + bottom - kernel[0]) // stride[0] + 1,
         (width + left + right - kernel[1]) // stride[1] + 1,
     )
+
+
+def _with_slices_merged(graph: Graph, name: str, operator: Slice) -> Graph:
+    """The graph with a slice and the one in front of it as one, where nothing else reads that one."""
+    node = next(node for node in graph.nodes if node.name == name)
+    before = sole_producer(graph, node.inputs[0])
+    if before is None or not isinstance(before.operator, Slice):
+        return graph
+    merged = replace(node, operator=_merged(before.operator, operator), inputs=before.inputs)
+    return replaced(graph, {name: merged, before.name: None})
+
+
+def _merged(first: Slice, second: Slice) -> Slice:
+    """second(first(x)) as one."""
+    begin, end, stride = [0, 0], [0, 0], [0, 0]
+    for axis in (0, 1):
+        step = first.stride[axis]
+        begin[axis] = first.begin[axis] + second.begin[axis] * step
+        end[axis] = min(first.end[axis], first.begin[axis] + (second.end[axis] - 1) * step + 1)
+        stride[axis] = step * second.stride[axis]
+    return Slice((begin[0], begin[1]), (end[0], end[1]), (stride[0], stride[1]))
 
 
 def _with_one_relu_moved(graph: Graph) -> Graph | None:

@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from compiler.errors import BadData
 from compiler.passes.rewrite import fresh, replaced, with_constants
-from compiler.passes.widths import sources
-from golden.ir import Conv2D, Graph, Node
+from golden.ir import ONE_QUANTISATION, Conv2D, Graph, Node
 
 BLOCK = 4
 KEPT_OF_BLOCK = (1, 2, 4)
@@ -34,13 +33,16 @@ def prune(graph: Graph, n: int, keep: Collection[str] = ()) -> Graph:
 
 
 def prunable(graph: Graph) -> tuple[Node, ...]:
-    """The convolutions that `prune` thins out: all but those that read a graph input."""
-    source = sources(graph)
-    return tuple(
-        node
-        for node in graph.nodes
-        if isinstance(node.operator, Conv2D) and source[node.inputs[0]] not in graph.inputs
-    )
+    """The convolutions that `prune` thins out: all but those that read values of a graph input."""
+    of_input = set(graph.inputs)
+    found = []
+    for node in graph.nodes:
+        reads_input = not of_input.isdisjoint(node.inputs)
+        if isinstance(node.operator, ONE_QUANTISATION) and reads_input:
+            of_input.add(node.output)
+        elif isinstance(node.operator, Conv2D) and not reads_input:
+            found.append(node)
+    return tuple(found)
 
 
 def is_pruned(graph: Graph, n: int) -> bool:

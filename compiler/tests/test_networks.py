@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,10 @@ from compiler.errors import AssayError, BadData, MalformedFile, UnknownName
 from compiler.images import read_data
 from compiler.macs import macs
 from compiler.network import from_onnx, from_tflite, input_quantisation
+from compiler.networks import fashion as fashion_networks
 from compiler.networks import load, names, network
+from compiler.passes.calibrate import calibrate
+from compiler.passes.prune import is_pruned
 from compiler.tests.onnx_models import residual
 from golden.networks import fashion
 from golden.networks.fashion import topology
@@ -52,13 +56,83 @@ def test_fashion_macs(name: str) -> None:
 
 
 def test_names_are_known_and_others_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert {"fashion_int8", "fashion_int4", "resnet8"} <= set(names())
+    assert {"fashion_int8", "fashion_int4", "resnet8", "resnet20", "squeezenet10", "resnet50"} == set(names())
     with pytest.raises(UnknownName, match="no network 'lenet': there are fashion_int8"):
         load("lenet")
     monkeypatch.delenv("ASSAY_MODELS", raising=False)
     assert network("resnet8").missing() == "ASSAY_MODELS is not set"
     with pytest.raises(UnknownName, match="'resnet8' cannot be had: ASSAY_MODELS is not set"):
         load("resnet8")
+
+
+REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
+    "bits": ("fashion_int8", {"bits": 5}, "--bits is 5, must be 8 or 4"),
+    "end weights": ("fashion_int4", {"end_weights": 2}, "--end-weights is 2, must be 8 or 4"),
+    "sparsity": ("fashion_int4", {"sparsity": "2"}, "--sparsity is '2', must be 4:4, 2:4, 1:4"),
+    "bits of a network": ("fashion_int8", {"bits": 4}, "fashion_int8: comes in 8 bits, not in 4"),
+    "pruned though quantised": ("resnet8", {"sparsity": "1:4"}, "resnet8: cannot be pruned to 1:4"),
+    "ends of 8 bits": ("fashion_int8", {"end_weights": 4}, "--end-weights 4 is for networks of 4 bits"),
+    "ends of a file": ("a.onnx", {"end_weights": 4}, "a.onnx: --end-weights 4 is for networks of 4 bits"),
+    "calibration": ("fashion_int8", {"calibration": "x"}, "--calibration is for float .onnx files"),
+    "tflite": ("a.tflite", {"sparsity": "2:4"}, "a.tflite: a .tflite file comes quantised"),
+    "tflite bits": ("a.tflite", {"bits": 4}, "a.tflite: a .tflite file comes quantised"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_options_that_do_not_suit_are_refused(case: str) -> None:
+    name, options, rule = REFUSED[case]
+    with pytest.raises(BadData) as caught:
+        load(name, **options)
+    assert rule in str(caught.value) and caught.value.exit_code == 2
+
+
+def test_end_layers_have_the_weights_asked_for() -> None:
+    for end_weights in (8, 4):
+        settings = load("fashion_int4", end_weights=end_weights).settings()
+        assert settings["first_layer"] == {"name": "stem", "activation_bits": 8, "weight_bits": end_weights}
+        assert settings["last_layer"]["weight_bits"] == end_weights
+    assert load("fashion_int4").settings() == load("fashion_int4", end_weights=8).settings()
+
+
+@pytest.mark.parametrize(("sparsity", "kept"), [("2:4", 2), ("1:4", 1)])
+def test_pruned_fashion_int8_is_measured_anew(sparsity: str, kept: int) -> None:
+    made = load("fashion_int8", sparsity=sparsity)
+    assert made.float_graph is not None and made.settings()["sparsity"] == sparsity
+    assert is_pruned(made.graph, kept) and not is_pruned(load("fashion_int8").graph, kept)
+    images = fashion.calibration_images()[0].astype(np.float32) / np.float32(255)
+    ranges = calibrate(made.float_graph, images)
+    stem = made.graph.nodes[0].output
+    q = made.graph.tensor(stem).quantisation
+    assert q is not None and q.scale[0] == pytest.approx(max(ranges[stem][1], 0) / 255)
+
+
+def test_a_fine_tuned_network_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fashion, "FOLDER", tmp_path)
+    with pytest.raises(UnknownName, match=r"'fashion_int4' at 2:4 cannot be had: fashion_int4_2of4\.onnx is"):
+        load("fashion_int4", sparsity="2:4")
+    (tmp_path / fashion_networks.TUNED_FOR["1:4"]).write_bytes(fashion.INT4_MODEL.read_bytes())
+    with pytest.raises(MalformedFile, match=r"fashion_int4_1of4\.onnx: is not pruned to 1:4"):
+        load("fashion_int4", sparsity="1:4")
+
+
+def test_pruned_users_file(model: Path, tmp_path: Path) -> None:
+    """By magnitude, and calibrated after that; a file that is pruned already keeps its own ranges."""
+    made = load(str(model), sparsity="2:4")
+    assert is_pruned(made.graph, 2) and made.kept == 2
+    images = made.images(4, seed=5)
+    values = run(made.graph, {made.graph.inputs[0]: images})
+    assert len(np.unique(values[made.graph.outputs[0]])) > 5
+    stated = residual()
+    stated.metadata = {"assay.range.image": "-1,1", "assay.range.t2": "0,1000"}
+    path = stated.save(tmp_path, "stated.onnx")
+    scales = {}
+    for sparsity in ("4:4", "2:4"):
+        graph = load(str(path), sparsity=sparsity).graph
+        stem = graph.tensor("t2").quantisation
+        assert stem is not None and input_quantisation(graph).scale[0] == pytest.approx(2 / 255)
+        scales[sparsity] = stem.scale[0]
+    assert scales["4:4"] == pytest.approx(1000 / 255) and scales["2:4"] < 1
 
 
 def test_more_images_than_there_are() -> None:

@@ -21,7 +21,7 @@ from compiler.passes.liveness import DeadNetwork, measure, require_alive
 from compiler.passes.quantise import activation_quantisation, weight_scales
 from compiler.tests.onnx_models import OnnxModel, images, output, reference, residual
 from golden.arithmetic import quantisation_of
-from golden.ir import Array, BatchNorm, Conv2D, Graph, GraphError, Node, Pool2D, Relu, Tensor
+from golden.ir import Array, BatchNorm, Concat, Conv2D, Graph, GraphError, Node, Pool2D, Relu, Tensor
 from golden.networks import fashion
 from golden.run import run
 
@@ -180,6 +180,116 @@ def _metadata(path: Path) -> list[onnx.StringStringEntryProto]:
 
 def _four_bit_weights(graph: Graph) -> list[Array]:
     return [graph.constants[name] for name in graph.constants if quantisation_of(graph, name).bits == 4]
+
+
+def joined() -> OnnxModel:
+    """Four branches of very different ranges: two joined, one of these joined with a third, one left alone."""
+    model = OnnxModel(image=("N", 3, 8, 8))
+    branches = []
+    for index, size in enumerate((0.1, 1.0, 10.0, 100.0)):
+        weights = model.values(f"v{index}", np.full((2, 3, 1, 1), size, np.float32))
+        model.node("Conv", inputs=["image", weights])
+        branches.append(model.node("Relu"))
+    model.node("Concat", inputs=branches[:2], axis=1)
+    first = model.node("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
+    pooled = [
+        model.node("MaxPool", inputs=[name], kernel_shape=[2, 2], strides=[2, 2]) for name in branches[1:]
+    ]
+    second = model.node("Concat", inputs=[pooled[0], pooled[1]], axis=1)
+    wide = model.node("Concat", inputs=[first, second], axis=1)
+    left = model.node("Conv", inputs=[wide, model.constant("w", 6, 8, 1, 1)])
+    right = model.node("Conv", inputs=[pooled[2], model.constant("x", 6, 2, 1, 1)])
+    model.node("Add", inputs=[left, right])
+    model.node("Conv", model.constant("y", 5, 6, 1, 1))
+    return model
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_joined_maps_share_the_union_of_their_ranges(bits: int, tmp_path: Path) -> None:
+    graph = run_passes(load_onnx(joined().save(tmp_path)).graph, FLOAT_PASSES)
+    ranges = calibrate(graph, images(graph, 4))
+    joins = [node for node in graph.nodes if isinstance(node.operator, Concat)]
+    alike = {name for node in joins for name in (*node.inputs, node.output)}
+    integers = quantised(graph, ranges, bits)
+    kinds = {quantisation_of(integers, name) for name in alike}
+    widest = max(ranges[name][1] for name in alike)
+    assert kinds == {activation_quantisation(0, widest, bits)} and len(alike) == 8
+    alone = graph.nodes[3].output
+    assert alone not in alike and quantisation_of(integers, alone).scale[0] > 5 * widest / 255
+
+
+def test_joined_maps_need_every_range(tmp_path: Path) -> None:
+    graph = run_passes(load_onnx(joined().save(tmp_path)).graph, FLOAT_PASSES)
+    ranges = calibrate(graph, images(graph, 2))
+    missing = graph.nodes[1].output
+    del ranges[missing]
+    with pytest.raises(MissingRange, match=f"no range for tensor '{missing}'"):
+        quantised(graph, ranges, 8)
+
+
+def test_a_group_with_the_input_is_as_wide_as_it(tmp_path: Path) -> None:
+    """A map joined with the input has 8 bits in a 4-bit network, and so have the weights that meet it."""
+    model = OnnxModel(image=("N", 3, 8, 8))
+    branch = model.conv(3, 4, kernel=1)
+    model.node("Concat", inputs=["image", branch], axis=1)
+    model.conv(7, 4, kernel=1)
+    model.conv(4, 4, kernel=1)
+    model.conv(4, 4, kernel=1)
+    graph = run_passes(load_onnx(model.save(tmp_path)).graph, FLOAT_PASSES)
+    ranges = calibrate(graph, images(graph, 2))
+    for end_weights in (8, 4):
+        integers = quantised(graph, ranges, 4, end_weights)
+        maps = [quantisation_of(integers, node.output).bits for node in integers.nodes]
+        assert maps == [8, 8, 4, 8, 8]
+        layers = [node for node in integers.nodes if isinstance(node.operator, Conv2D)]
+        weights = [quantisation_of(integers, node.inputs[1]).bits for node in layers]
+        assert weights == [end_weights, end_weights, 4, end_weights]
+
+
+def test_relu_moves_before_a_slice_and_a_pad(tmp_path: Path) -> None:
+    model = OnnxModel()
+    model.conv(3, 4)
+    model.node("Slice", *(model.values(f"s{n}", np.array([n], np.int64)) for n in (1, 5, 3)))
+    model.node("Relu")
+    model.node("Pad", model.values("pads", np.array([0, 1, 0, 0, 0, 2, 0, 0], np.int64)))
+    model.node("Relu")
+    path = model.save(tmp_path)
+    graph = run_passes(load_onnx(path).graph, FLOAT_PASSES)
+    assert [type(node.operator).__name__ for node in graph.nodes] == ["Conv2D", "Slice", "Pad"]
+    batch = images(graph, 2)
+    np.testing.assert_allclose(output(graph, batch), reference(path, batch), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_slices_in_a_row_become_one(seed: int, tmp_path: Path) -> None:
+    """Three of any begin, end and stride, on either axis: the values of the file, by one node."""
+    random, model = np.random.default_rng(seed), OnnxModel(image=("N", 2, 24, 20))
+    sizes = [24, 20]
+    for number in range(3):
+        axis = int(random.integers(2))
+        begin = int(random.integers(0, sizes[axis]))
+        end = int(random.integers(begin + 1, sizes[axis] + 1))
+        step = int(random.integers(1, 4))
+        sizes[axis] = -(-(end - begin) // step)
+        tables = (begin, end, axis + 2, step)
+        model.node("Slice", *(model.values(f"{number}{n}", np.array([t])) for n, t in enumerate(tables)))
+    model.conv(2, 3, kernel=1)
+    path = model.save(tmp_path)
+    graph = run_passes(load_onnx(path).graph, FLOAT_PASSES)
+    assert len(graph.nodes) <= 2 and graph.tensor(graph.outputs[0]).shape == (1, *sizes, 3)
+    batch = images(graph, 2)
+    np.testing.assert_allclose(output(graph, batch), reference(path, batch), rtol=1e-4, atol=1e-5)
+
+
+def test_a_slice_that_others_read_stays(tmp_path: Path) -> None:
+    model = OnnxModel(image=("N", 2, 8, 8))
+    rows = [model.values(f"a{n}", np.array([t])) for n, t in enumerate((0, 8, 2, 2))]
+    columns = [model.values(f"b{n}", np.array([t])) for n, t in enumerate((0, 4, 3, 1))]
+    first = model.node("Slice", *rows)
+    second = model.node("Slice", *columns)
+    model.node("Concat", inputs=[model.node("Slice", inputs=[first, *columns]), second], axis=1)
+    graph = run_passes(load_onnx(model.save(tmp_path)).graph, FLOAT_PASSES)
+    assert [type(node.operator).__name__ for node in graph.nodes] == ["Slice", "Slice", "Slice", "Concat"]
 
 
 def test_missing_range_names_the_tensor(tmp_path: Path) -> None:

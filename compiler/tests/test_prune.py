@@ -12,7 +12,7 @@ from compiler.frontends.onnx_file import load_onnx
 from compiler.passes import FLOAT_PASSES, quantised, run_passes
 from compiler.passes.calibrate import calibrate
 from compiler.passes.prune import is_pruned, largest_of_blocks, prunable, prune
-from compiler.tests.onnx_models import images, output, residual
+from compiler.tests.onnx_models import OnnxModel, images, output, residual
 from golden.ir import Array, Conv2D, FullyConnected, Graph
 
 SHAPES = [(5, 3, 3, 8), (4, 1, 1, 64), (3, 2, 3, 3), (2, 1, 5, 1), (3, 1, 1, 2), (2, 3, 3, 7)]
@@ -72,6 +72,20 @@ def test_the_first_convolution_and_the_classifier_stay_dense(graph: Graph) -> No
     for name in names[1:]:
         assert most_in_a_block(weights_of(graph, name)) == 4
         assert most_in_a_block(weights_of(pruned, name)) == 2
+
+
+def test_the_first_convolutions_are_those_that_see_the_input(tmp_path: Path) -> None:
+    """Also behind a pool or a concatenation; not a convolution of a map that is only quantised like it."""
+    model = OnnxModel(image=("N", 3, 8, 8))
+    model.node("MaxPool", kernel_shape=[2, 2])
+    first = model.conv(3, 4)
+    image = model.node("AveragePool", inputs=["image"], kernel_shape=[4, 4])
+    model.node("Concat", inputs=[image, first], axis=1)
+    model.conv(7, 4, kernel=1)
+    model.node("Conv", model.constant("w", 4, 4, 1, 1), inputs=[first, "w"])
+    model.node("Add", inputs=["t4", "t5"])
+    graph = load_onnx(model.save(tmp_path)).graph
+    assert [node.name for node in prunable(graph)] == ["n5"]
 
 
 def test_kept_layers_and_four_of_four_are_unchanged(graph: Graph) -> None:

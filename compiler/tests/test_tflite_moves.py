@@ -14,12 +14,14 @@ from ai_edge_litert import schema_py_generated as schema
 from compiler.errors import AssayError, IllegalGraph, UnsupportedOperator, UnsupportedType
 from compiler.frontends.tflite import load_tflite, read_float_tflite
 from compiler.tests.models import assay_model
+from golden.check import check
 from golden.ir import Array, Concat, Conv2D, Graph, Node, Pad, Quantisation, Slice, Tensor
 from golden.run import run
 from golden.tests.tflite_model import reference_interpreter, tensors_by_name, tflite_file
 
 MAP = Quantisation((0.05,), -7)
 JOINED = Quantisation((0.08,), 12)
+DAMAGED_FILES = 200
 FLOAT_RESNET8 = "mlperf_tiny/pretrainedResnet.tflite"
 
 
@@ -200,6 +202,26 @@ def test_what_does_not_fit_is_refused_by_name(name: str, tmp_path: Path) -> None
     with pytest.raises(kind) as caught:
         load_tflite(path)
     assert str(caught.value).startswith(f"{path}: ") and rule in str(caught.value)
+
+
+def _damaged(data: bytes, random: np.random.Generator) -> bytes:
+    content = bytearray(data)
+    for position in random.integers(0, len(data), random.integers(1, 9)):
+        content[position] = random.integers(256)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_damaged_files_give_an_error_or_a_legal_graph(name: str, tmp_path: Path) -> None:
+    random, path, refused = np.random.default_rng(20), tmp_path / "damaged.tflite", 0
+    for _ in range(DAMAGED_FILES):
+        path.write_bytes(_damaged(FILES[name], random))
+        try:
+            check(load_tflite(path))
+        except AssayError as error:
+            refused += 1
+            assert str(error).startswith(str(path)) and "\n" not in str(error)
+    assert DAMAGED_FILES // 20 < refused < DAMAGED_FILES
 
 
 def test_float_file_equals_the_reference() -> None:
