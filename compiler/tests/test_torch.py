@@ -18,6 +18,7 @@ from compiler.frontends.torch_module import is_factory, load_factory, load_torch
 from compiler.network import from_onnx
 from compiler.passes import FLOAT_PASSES, quantised, run_passes
 from compiler.passes.calibrate import calibrate
+from compiler.passes.prune import largest_of_blocks
 from compiler.tests.onnx_models import Floats, images, output
 from golden.arithmetic import quantisation_of
 from golden.ir import Array, Graph
@@ -191,6 +192,24 @@ class TestRefused:
         with pytest.raises(AssayError, match=rule) as caught:
             load_torch(*make())
         assert "\n" not in str(caught.value)
+
+
+class TestMasks:
+    pytestmark = with_torch
+
+    @pytest.mark.parametrize("shape", [(3, 8, 3, 3), (4, 3, 3, 3), (2, 5, 1, 1), (3, 2, 2, 5)])
+    @pytest.mark.parametrize("kept", [1, 2])
+    def test_training_prunes_the_blocks_of_the_compiler(self, shape: tuple[int, ...], kept: int) -> None:
+        """Small integers, so that equal magnitudes meet: both keep the first."""
+        import torch
+
+        from golden.networks.fashion.pruning import block_mask
+
+        weight = np.random.default_rng(kept).integers(-3, 4, shape).astype(np.float32)
+        masked = weight * block_mask(torch.from_numpy(weight), kept).numpy()
+        expected = largest_of_blocks(np.ascontiguousarray(weight.transpose(0, 2, 3, 1)), kept)
+        assert np.array_equal(masked.transpose(0, 2, 3, 1), expected)
+        assert 0 < np.count_nonzero(masked) < np.count_nonzero(weight)
 
 
 def test_without_torch_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
