@@ -70,7 +70,7 @@ class _Reader:
         node = replace(node, inputs=tuple(self._names.get(name, name) for name in node.inputs))
         if kind and kind not in QUANT:
             raise UnsupportedOperator("of QONNX's operators Quant alone is supported, with 4 or 8 bits")
-        if node.kind == "Transpose" and node.inputs[0] in self._constants:
+        if node.kind == "Transpose" and node.inputs[:1] and node.inputs[0] in self._constants:
             self._transpose(node)
         elif not kind:
             self._nodes.append(node)

@@ -19,6 +19,8 @@ from golden.arithmetic import quantisation_of
 from golden.ir import Array, Conv2D, FullyConnected, Graph, Node
 from golden.run import run_node
 
+DAMAGED_FILES = 60
+
 
 def _images(count: int = 1, seed: int = 5) -> Floats:
     return np.random.default_rng(seed).uniform(-1.2, 1.2, (count, 8, 8, 3)).astype(np.float32)
@@ -254,3 +256,28 @@ def test_weights_of_a_transposed_matrix(tmp_path: Path) -> None:
     model.product("MatMul", flat, turned)
     network = from_onnx(model.save(tmp_path))
     assert np.array_equal(network.graph.constants[_products(network)[0].inputs[1]], integers)
+
+
+def test_flipped_bits_never_get_past_the_checks(tmp_path: Path) -> None:
+    """A damaged file is refused, or gives a network that golden runs."""
+    data, random = brevitas_like().proto().SerializeToString(deterministic=True), np.random.default_rng(40)
+    path, ran, refused = tmp_path / "damaged.onnx", 0, 0
+    for _ in range(DAMAGED_FILES):
+        changed = bytearray(data)
+        for position in random.integers(0, len(data), random.integers(1, 5)):
+            changed[position] ^= 1 << random.integers(8)
+        path.write_bytes(bytes(changed))
+        try:
+            network = from_onnx(path)
+            output(network.graph, network.images(1))
+            ran += 1
+        except AssayError:
+            refused += 1
+    assert ran > 5 and refused > 5
+
+
+def test_a_transpose_of_nothing(tmp_path: Path) -> None:
+    model = _chain()
+    model.node("Transpose", inputs=[])
+    with pytest.raises(AssayError, match="Transpose"):
+        from_onnx(model.save(tmp_path))
