@@ -32,6 +32,7 @@ class Asked:
     calibration: str = ""
     sparsity: str = ""
     end_weights: int | None = None
+    calibrator: str = ""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -46,7 +47,7 @@ class Asked:
             f"{self.bits}bit" if self.bits else "",
             f"ends{self.end_weights}" if self.end_weights else "",
         )
-        return tuple(word for word in (bits, sparsity, ends) if word)
+        return tuple(word for word in (bits, sparsity, ends, self.calibrator) if word)
 
 
 @dataclass(frozen=True)
