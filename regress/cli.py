@@ -136,6 +136,7 @@ def run(
     end_weights: EndWeights = None,
     calibrator: Calibrator = "",
     waves: Annotated[bool, typer.Option(help="Record waves (FST).")] = False,
+    apart: Annotated[int, typer.Option(min=0, help="Each layer alone, in this many simulations.")] = 0,
 ) -> None:
     """Run a network through an accelerator's RTL and compare every layer with the golden model."""
     from regress.network import Asked, Order, check_output, run_order, show, write_json
@@ -143,7 +144,7 @@ def run(
     if json:
         check_output(Path(json))
     asked = Asked(bits, calibration, sparsity, end_weights, calibrator)
-    order = Order(variant, network, config, sim, layers, images, input, seed, waves, asked)
+    order = Order(variant, network, config, sim, layers, images, input, seed, waves, asked, apart)
     result = run_order(order)
     show(result, console)
     if json:

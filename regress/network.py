@@ -19,6 +19,7 @@ from regress.execute import plain
 from regress.report.networks import speed_line
 from regress.simulators import SimulatorError, find
 from regress.simulators.cache import ROOT, locked
+from tb.apart import run_apart
 from tb.launch import run_network
 
 SHOWN_FAILURES = 10
@@ -64,6 +65,7 @@ class Order:
     seed: int
     trace: bool
     asked: Asked
+    apart: int = 0
 
     @property
     def folder(self) -> Path:
@@ -97,6 +99,8 @@ def run_order(order: Order) -> dict[str, Any]:
         raise SimulatorError(f"{order.simulator} cannot be used: {reason}")
     # A second run with the same arguments waits: both leave their files in one folder.
     with locked(order.folder.with_suffix(".lock")):
+        if order.apart:
+            return _run_apart(order)
         return run_network(
             order.variant,
             order.network,
@@ -110,6 +114,23 @@ def run_order(order: Order) -> dict[str, Any]:
             trace=order.trace,
             **order.asked.options,
         )
+
+
+def _run_apart(order: Order) -> dict[str, Any]:
+    if order.layers or order.trace:
+        raise BadData("--apart runs every layer alone, without waves: --layers and --waves are not for it")
+    return run_apart(
+        order.variant,
+        order.network,
+        order.config,
+        order.simulator,
+        order.images,
+        order.input or None,
+        order.seed,
+        order.folder,
+        order.apart,
+        **order.asked.options,
+    )
 
 
 def check_output(file: Path) -> None:

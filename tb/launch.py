@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compiler.errors import AssayError, BadData
+from compiler.network import Network
 from compiler.networks import load as load_network
 from compiler.program import Program
 from regress.simulators import Outcome, Run
@@ -56,13 +57,7 @@ def run_network(
     and more. Raises AssayError for bad input, BuildError and SimulatorError for what is not the design's
     fault."""
     sizes = find_config(variant, config)
-    made = load_network(network, **asked)
-    made = made.with_inputs(input_path) if input_path else made
-    pixels = made.images(images, seed)
-    try:
-        prepared = stimulus(variant, sizes, made.graph, {made.graph.inputs[0]: pixels}, cached=True)
-    except AssayError as error:
-        raise error.in_file(network) from None
+    made, prepared = prepared_network(variant, network, sizes, images, input_path, seed, asked)
     if layers:
         prepared = sliced(variant, sizes, prepared, layers)
     check_limits(
@@ -71,25 +66,47 @@ def run_network(
     batches = [min(BATCH, images - first) for first in range(0, images, BATCH)]
     prepare_folder(folder)
     item = request(prepared, folder, "network", seed, batches, memory=memory)
-    done, outcomes = simulate(variant, config, simulator, [item], folder, seed, trace=trace,
-    coverage=coverage,
-                              timeout_seconds=timeout_seconds)  # fmt: skip
+    done, outcomes = simulate(
+        variant, config, simulator, [item], folder, seed, trace=trace, coverage=coverage,
+        timeout_seconds=timeout_seconds,
+    )  # fmt: skip
     result = network_result(prepared, done, outcomes, sizes)
     labels = None if layers else made.labels(images, seed)
     if labels is not None:
         result["accuracy"] = accuracy(prepared, labels, outcomes[0].classes)
-    result.update(
-        settings=made.settings(),
-        stimulus=prepared.digest,
-        variant=variant,
-        config=config,
-        simulator=simulator,
-        network=made.name,
-        images=images,
-        seed=seed,
-    )
+    result |= described(made, prepared, variant, config, simulator, seed)
     (folder / "network.json").write_text(json.dumps(result, indent=1))
     return result
+
+
+def prepared_network(
+    variant: str, network: str, sizes: Any, images: int, input_path: str | Path | None, seed: int,
+    asked: Mapping[str, Any],
+) -> tuple[Network, Stimulus]:  # fmt: skip
+    """The network, and its program with inputs and golden tensors. Raises AssayError."""
+    made = load_network(network, **asked)
+    made = made.with_inputs(input_path) if input_path else made
+    pixels = {made.graph.inputs[0]: made.images(images, seed)}
+    try:
+        return made, stimulus(variant, sizes, made.graph, pixels, cached=True)
+    except AssayError as error:
+        raise error.in_file(network) from None
+
+
+def described(
+    made: Network, prepared: Stimulus, variant: str, config: str, simulator: str, seed: int
+) -> dict[str, Any]:
+    """What a result says of how it came about."""
+    return {
+        "settings": made.settings(),
+        "stimulus": prepared.digest,
+        "variant": variant,
+        "config": config,
+        "simulator": simulator,
+        "network": made.name,
+        "images": prepared.images,
+        "seed": seed,
+    }
 
 
 def check_limits(program: Program, images: int, words: int, memory_bytes: int, seed: int) -> None:
