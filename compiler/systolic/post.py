@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from compiler.errors import DoesNotFit
 from compiler.program import Geometry
 from compiler.systolic.operations import Map, Move, Operation, Residual, Window
+from compiler.systolic.scalars import COPY, scalars
 from compiler.systolic.steps import Resources, Span, Step
 from compiler.systolic.tiling import PixelTile, Rectangle
 from compiler.systolic.windows import Run, runs
@@ -16,7 +17,6 @@ from rtl.systolic.isa import Opcode, PoolKind
 LARGEST_WINDOW = 63
 LARGEST_COUNT = 2047
 _DENSE = 1 << 24
-_INT8 = {"low": -128, "high": 127}
 
 
 class PostEmitter:
@@ -44,7 +44,7 @@ class PostEmitter:
             origin = first - tile.pixels.top * width - tile.pixels.left
             yield from self._pooled(operation, tile.results, channels, common, origin, width, 1, reads, taps)
             return
-        yield from self._setup(layer, _scalars(operation, 1))
+        yield from self._setup(layer, scalars(operation, 1))
         fields = common | {"source": first, "source_row_step": tile.pixels.width, "source_step": 1}
         fields |= self._target(operation, tile.results, channels) | _WITHOUT_WINDOW
         written = self._span(operation.result, tile.results)
@@ -92,7 +92,7 @@ class PostEmitter:
         for down in _runs(window, 0, results.top, results.bottom, source.height):
             for across in _runs(window, 1, results.left, results.right, source.width):
                 _check_window(operation, down, across)
-                yield from self._setup(common["layer"], _scalars(operation, down.length * across.length))
+                yield from self._setup(common["layer"], scalars(operation, down.length * across.length))
                 area = Rectangle(
                     down.first, down.first + down.count, across.first, across.first + across.count
                 )
@@ -115,7 +115,7 @@ class PostEmitter:
 
     def _add_maps(self, layer: int, operation: Operation, residual: Residual) -> Iterator[Step]:
         """Shapes do not matter here: the maps are read as runs of as many bytes as there are columns."""
-        yield from self._setup(layer, _scalars(operation, 1))
+        yield from self._setup(layer, scalars(operation, 1))
         taps = _result_taps(operation.result, self._bases)
         for first, rows, columns, lanes in _flat(operation.result.size, self._config.columns):
             row, size = columns * lanes, rows * columns * lanes
@@ -155,7 +155,7 @@ class PostEmitter:
         """One POST for as many channels as there are columns; a fill reads the source's first bytes."""
         source, result, filled = move.source, move.result, move.fill is not None
         yield from self._setup(
-            layer, {"low": move.fill, "high": move.fill} if move.fill is not None else dict(_INT8)
+            layer, {"low": move.fill, "high": move.fill} if move.fill is not None else COPY
         )
         taps = _result_taps(result, self._bases)
         area = Rectangle(0, result.height, 0, result.width)
@@ -187,10 +187,10 @@ class PostEmitter:
         end = (area.bottom - 1) * where.row_step + (area.right - 1) * where.pixel_step + where.channels
         return self._resources.bytes(base + start, base + end)
 
-    def _setup(self, layer: int, scalars: dict[str, int]) -> Iterator[Step]:
-        if scalars != self._scalars:
-            self._scalars = scalars
-            yield Step(Opcode.POST_SETUP, {"layer": layer} | scalars)
+    def _setup(self, layer: int, given: dict[str, int]) -> Iterator[Step]:
+        if given != self._scalars:
+            self._scalars = given
+            yield Step(Opcode.POST_SETUP, {"layer": layer} | given)
 
 
 _WITHOUT_WINDOW = {"window_rows": 1, "window_columns": 1, "pool": int(PoolKind.NONE)}
@@ -251,48 +251,3 @@ def _in_hand_taps(operation: Operation, tile: Rectangle, first: int, channels: r
     values = operation.in_hand
     start = (tile.top * values.width + tile.left) * values.channels + channels.start
     return (Geometry(values.tensor, 1, first, tile.width, start, values.row, values.channels),)
-
-
-def _scalars(operation: Operation, positions: int) -> dict[str, int]:
-    """POST_SETUP's fields; positions: of the pooling window."""
-    fields = dict(_INT8)
-    if operation.product:
-        r = operation.product.requantisation
-        fields = {"output_zero_point": r.zero_point, "low": r.act_min, "high": r.act_max}
-    if operation.residual:
-        fields |= _add_scalars(operation.residual)
-    if operation.window and operation.window.kind == "average":
-        fields |= divisor(positions)
-    return fields
-
-
-def _add_scalars(residual: Residual) -> dict[str, int]:
-    p = residual.parameters
-    return {
-        "multiplier_1": p.m1,
-        "shift_1": -p.s1,
-        "zero_point_1": p.z1,
-        "multiplier_2": p.m2,
-        "shift_2": -p.s2,
-        "zero_point_2": p.z2,
-        "multiplier_out": p.mo,
-        "shift_out": -p.so,
-        "add_zero_point": p.zo,
-        "add_low": p.act_min,
-        "add_high": p.act_max,
-    }
-
-
-def divisor(count: int) -> dict[str, int]:
-    """(|sum| + half) * multiplier >> (16 + shift) = (|sum| + count // 2) // count for every sum of `count`
-    int8.
-
-    multiplier = ceil(2**(16 + shift) / count) exceeds the quotient by error / count; the floor is right for
-    every numerator n with n * error < 2**(16 + shift)."""
-    greatest = 128 * count + count // 2
-    for shift in range(32):
-        power = 1 << (16 + shift)
-        multiplier = -(-power // count)
-        if greatest * (multiplier * count - power) < power:
-            return {"divisor_multiplier": multiplier, "divisor_shift": shift, "divisor_half": count // 2}
-    raise ValueError(f"no multiplier divides by {count}")
