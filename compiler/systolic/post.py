@@ -68,9 +68,17 @@ class PostEmitter:
         for start in range(0, source.channels, columns):
             channels = range(start, min(source.channels, start + columns))
             common = {"layer": layer, "c_lanes": len(channels), "from_map": 1}
-            reads = (self._resources.bytes(base, base + source.size),)
+            reads = (self._resources.bytes(base, base + source.holder_size),)
             yield from self._pooled(
-                operation, whole, channels, common, base + start, source.row, source.pixel_step, reads, taps
+                operation,
+                whole,
+                channels,
+                common,
+                base + start,
+                source.row_step,
+                source.pixel_step,
+                reads,
+                taps,
             )
 
     def _pooled(
@@ -242,6 +250,8 @@ def _result_taps(result: Map, bases: Mapping[str, int]) -> tuple[Geometry, ...]:
     base = result.address(bases)
     if result.views:
         return (Geometry(result.tensor, 0, base, result.pixel_step, 0, result.channels, 1),)
+    if result.row_gap:
+        return (Geometry(result.tensor, 0, base, result.row_step, 0, result.row, 1),)
     return (Geometry(result.tensor, 0, base, _DENSE, 0, 0, 1),)
 
 
