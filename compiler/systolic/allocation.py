@@ -25,13 +25,13 @@ class Life:
 
 def lives(plan: Plan, alignment: int) -> list[Life]:
     """Sizes are rounded up to the alignment. An output lives to the end of its operation: the store that
-    follows is kept apart from later writers by tokens."""
+    follows is kept apart from later writers by tokens. What runs along with an operation is written during it."""
     first, last, size = {}, {}, {}
     for source in plan.inputs:
         first[source.holder], last[source.holder], size[source.holder] = -1, -1, source.holder_size
     for index, operation in enumerate(plan.operations):
         for result in operation.writes:
-            first.setdefault(result.holder, index)
+            first.setdefault(result.holder, index - plan.follows(index))
             last[result.holder], size[result.holder] = index, result.holder_size
         for source in operation.reads:
             last[source.holder] = index

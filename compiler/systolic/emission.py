@@ -30,11 +30,12 @@ class Group:
 
 @dataclass(frozen=True)
 class LayerSteps:
-    """All of a layer but the loads, which the schedule adds."""
+    """All of a layer but the loads, which the schedule adds. follows: it runs along with the layer before."""
 
     groups: tuple[Group, ...]
     stores: tuple[Step, ...]
     macs_executed: int
+    follows: bool
 
 
 class Emitter:
@@ -58,7 +59,7 @@ class Emitter:
             for step in (*group.matmuls, *group.posts):
                 _check_fields(step, operation.name)
         macs = sum(executed(step) for group in groups for step in group.matmuls)
-        return LayerSteps(groups, stores, macs)
+        return LayerSteps(groups, stores, macs, self._plan.follows(index))
 
     def _map_groups(self, index: int, operation: Operation) -> Iterator[Group]:
         yield Group((), tuple(self._posts.from_map(index, operation)), None)

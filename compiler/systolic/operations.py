@@ -179,3 +179,12 @@ class Plan:
     inputs: tuple[Map, ...]
     outputs: tuple[Map, ...]
     aliases: dict[str, str]
+
+    def follows(self, index: int) -> bool:
+        """Whether operation `index` is a pool of what the product before it makes: it then runs along with
+        that, rows behind it, while the array goes on."""
+        if index == 0:
+            return False
+        before, operation = self.operations[index - 1], self.operations[index]
+        pools = operation.window is not None and operation.product is None
+        return pools and before.product is not None and operation.source.holder == before.result.holder

@@ -7,26 +7,26 @@ from collections.abc import Iterator, Mapping
 from compiler.errors import DoesNotFit
 from compiler.program import Geometry
 from compiler.systolic.operations import Map, Move, Operation, Residual, Window
-from compiler.systolic.scalars import COPY, scalars
+from compiler.systolic.post_scalars import COPY, post_scalars
 from compiler.systolic.steps import Resources, Span, Step
 from compiler.systolic.tiling import PixelTile, Rectangle
-from compiler.systolic.windows import Run, runs
+from compiler.systolic.windows import Run, reach, runs
 from rtl.systolic.config import Config
 from rtl.systolic.isa import Opcode, PoolKind
 
 LARGEST_WINDOW = 63
 LARGEST_COUNT = 2047
+BAND_CYCLES = 2048
 _DENSE = 1 << 24
 
 
 class PostEmitter:
-    """Keeps the scalars that POST_SETUP gave last, so that one is emitted only where they change."""
+    """Every POST names the scalars that it needs; the set-ups come when their order is known."""
 
     def __init__(self, config: Config, bases: Mapping[str, int]) -> None:
         self._config = config
         self._bases = bases
         self._resources = Resources(config)
-        self._scalars: dict[str, int] = {}
 
     def from_bank(
         self, layer: int, operation: Operation, tile: PixelTile, bank: int, channels: range
@@ -44,13 +44,12 @@ class PostEmitter:
             origin = first - tile.pixels.top * width - tile.pixels.left
             yield from self._pooled(operation, tile.results, channels, common, origin, width, 1, reads, taps)
             return
-        yield from self._setup(layer, scalars(operation, 1))
         fields = common | {"source": first, "source_row_step": tile.pixels.width, "source_step": 1}
         fields |= self._target(operation, tile.results, channels) | _WITHOUT_WINDOW
         written = self._span(operation.result, tile.results)
         if operation.residual:
             reads = (*reads, self._span(operation.residual.operand, tile.results))
-        yield Step(Opcode.POST, fields, reads, (written,), observed=taps)
+        yield Step(Opcode.POST, fields, reads, (written,), observed=taps, scalars=post_scalars(operation, 1))
 
     def from_map(self, layer: int, operation: Operation) -> Iterator[Step]:
         """Pool a map that stands in the scratchpad, add two, or move parts of some."""
@@ -61,25 +60,29 @@ class PostEmitter:
         if operation.residual:
             yield from self._add_maps(layer, operation, operation.residual)
             return
+        yield from self._pooled_map(layer, operation)
+
+    def _pooled_map(self, layer: int, operation: Operation) -> Iterator[Step]:
+        """Some rows of results at a time, so that they can follow the rows that they are made of."""
         source, columns = operation.source, self._config.columns
-        base = source.address(self._bases)
-        taps = _result_taps(operation.result, self._bases)
-        whole = Rectangle(0, operation.result.height, 0, operation.result.width)
-        for start in range(0, source.channels, columns):
-            channels = range(start, min(source.channels, start + columns))
-            common = {"layer": layer, "c_lanes": len(channels), "from_map": 1}
-            reads = (self._resources.bytes(base, base + source.holder_size),)
-            yield from self._pooled(
-                operation,
-                whole,
-                channels,
-                common,
-                base + start,
-                source.row_step,
-                source.pixel_step,
-                reads,
-                taps,
-            )
+        base, taps = source.address(self._bases), _result_taps(operation.result, self._bases)
+        for rows in _bands(operation):
+            first, end = _rows_reached(operation, rows)
+            reads = (self._resources.bytes(base + first * source.row_step, base + end * source.row_step),)
+            for start in range(0, source.channels, columns):
+                channels = range(start, min(source.channels, start + columns))
+                common = {"layer": layer, "c_lanes": len(channels), "from_map": 1}
+                yield from self._pooled(
+                    operation,
+                    rows,
+                    channels,
+                    common,
+                    base + start,
+                    source.row_step,
+                    source.pixel_step,
+                    reads,
+                    taps,
+                )
 
     def _pooled(
         self,
@@ -100,7 +103,6 @@ class PostEmitter:
         for down in _runs(window, 0, results.top, results.bottom, source.height):
             for across in _runs(window, 1, results.left, results.right, source.width):
                 _check_window(operation, down, across)
-                yield from self._setup(common["layer"], scalars(operation, down.length * across.length))
                 area = Rectangle(
                     down.first, down.first + down.count, across.first, across.first + across.count
                 )
@@ -119,11 +121,11 @@ class PostEmitter:
                     }
                 )
                 written = self._span(operation.result, area)
-                yield Step(Opcode.POST, fields, reads, (written,), observed=taps)
+                scalars = post_scalars(operation, down.length * across.length)
+                yield Step(Opcode.POST, fields, reads, (written,), observed=taps, scalars=scalars)
 
     def _add_maps(self, layer: int, operation: Operation, residual: Residual) -> Iterator[Step]:
         """Shapes do not matter here: the maps are read as runs of as many bytes as there are columns."""
-        yield from self._setup(layer, scalars(operation, 1))
         taps = _result_taps(operation.result, self._bases)
         for first, rows, columns, lanes in _flat(operation.result.size, self._config.columns):
             row, size = columns * lanes, rows * columns * lanes
@@ -146,7 +148,8 @@ class PostEmitter:
             )
             spans = {name: self._resources.bytes(start, start + size) for name, start in at.items()}
             reads = (spans["source"], spans["operand"])
-            yield Step(Opcode.POST, fields, reads, (spans["destination"],), observed=taps)
+            written = (spans["destination"],)
+            yield Step(Opcode.POST, fields, reads, written, observed=taps, scalars=post_scalars(operation, 1))
 
     def _target(self, operation: Operation, area: Rectangle, channels: range) -> dict[str, int]:
         """Where an area's results go, and where their operands stand: the two maps have one shape."""
@@ -162,9 +165,7 @@ class PostEmitter:
     def _moved(self, layer: int, move: Move) -> Iterator[Step]:
         """One POST for as many channels as there are columns; a fill reads the source's first bytes."""
         source, result, filled = move.source, move.result, move.fill is not None
-        yield from self._setup(
-            layer, {"low": move.fill, "high": move.fill} if move.fill is not None else COPY
-        )
+        scalars = {"low": move.fill, "high": move.fill} if move.fill is not None else COPY
         taps = _result_taps(result, self._bases)
         area = Rectangle(0, result.height, 0, result.width)
         base, (top, left) = source.address(self._bases), move.begin
@@ -186,7 +187,8 @@ class PostEmitter:
                 }
             )
             reads = (self._resources.bytes(base, base + source.size),)
-            yield Step(Opcode.POST, fields, reads, (self._span(result, area),), observed=taps)
+            written = (self._span(result, area),)
+            yield Step(Opcode.POST, fields, reads, written, observed=taps, scalars=scalars)
 
     def _span(self, where: Map, area: Rectangle) -> Span:
         """From the first byte of an area to its last, all channels."""
@@ -194,11 +196,6 @@ class PostEmitter:
         start = area.top * where.row_step + area.left * where.pixel_step
         end = (area.bottom - 1) * where.row_step + (area.right - 1) * where.pixel_step + where.channels
         return self._resources.bytes(base + start, base + end)
-
-    def _setup(self, layer: int, given: dict[str, int]) -> Iterator[Step]:
-        if given != self._scalars:
-            self._scalars = given
-            yield Step(Opcode.POST_SETUP, {"layer": layer} | given)
 
 
 _WITHOUT_WINDOW = {"window_rows": 1, "window_columns": 1, "pool": int(PoolKind.NONE)}
@@ -210,6 +207,23 @@ def _addends(operation: Operation, residual: Residual) -> tuple[tuple[str, Map],
 
 def _runs(window: Window, axis: int, first: int, last: int, size: int) -> list[Run]:
     return runs(first, last, size, window.kernel[axis], window.stride[axis], window.padding[axis])
+
+
+def _bands(operation: Operation) -> Iterator[Rectangle]:
+    """All results, in bands of rows that take the post-processor about BAND_CYCLES each."""
+    window, result = operation.window, operation.result
+    assert window is not None
+    rows = max(1, BAND_CYCLES // (result.width * window.kernel[0] * window.kernel[1]))
+    for top in range(0, result.height, rows):
+        yield Rectangle(top, min(result.height, top + rows), 0, result.width)
+
+
+def _rows_reached(operation: Operation, results: Rectangle) -> tuple[int, int]:
+    """[first, end) of the source's rows that rows of results are made of."""
+    window = operation.window
+    assert window is not None
+    height, above = operation.in_hand.height, window.padding[0]
+    return reach(results.top, results.bottom, height, window.kernel[0], window.stride[0], above)
 
 
 def _check_window(operation: Operation, down: Run, across: Run) -> None:

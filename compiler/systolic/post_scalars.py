@@ -8,7 +8,7 @@ COPY = {"low": -128, "high": 127}
 """A map's bytes as they are."""
 
 
-def scalars(operation: Operation, positions: int) -> dict[str, int]:
+def post_scalars(operation: Operation, positions: int) -> dict[str, int]:
     """POST_SETUP's fields; positions: of the pooling window."""
     fields = dict(COPY)
     if operation.product:
