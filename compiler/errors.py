@@ -74,3 +74,7 @@ class UnknownName(AssayError):
 
 class BadData(AssayError):
     """Input or calibration data that does not suit the network."""
+
+
+class MissingPackage(AssayError):
+    """A package of an optional extra is not installed."""

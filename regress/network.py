@@ -32,6 +32,7 @@ class Asked:
     calibration: str = ""
     sparsity: str = ""
     end_weights: int | None = None
+    calibrator: str = ""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -46,7 +47,7 @@ class Asked:
             f"{self.bits}bit" if self.bits else "",
             f"ends{self.end_weights}" if self.end_weights else "",
         )
-        return tuple(word for word in (bits, sparsity, ends) if word)
+        return tuple(word for word in (bits, sparsity, ends, self.calibrator) if word)
 
 
 @dataclass(frozen=True)
@@ -153,10 +154,16 @@ def settings_line(settings: Mapping[str, Any]) -> str:
     return "; ".join([f"weights {settings['sparsity']}", *ends])
 
 
+COLUMNS = (
+    "cycles", "model", "use", "compute", "read", "write", "depend", "read B", "written B", "MACs", "skipped",
+)  # fmt: skip
+
+
 def layer_table(result: Mapping[str, Any]) -> Table:
-    """Cycles, stalls, bytes and MACs of every layer, and whether it equals golden."""
+    """Cycles, what the cycle model said, use of the multipliers, cycles of the array computing and waiting (for
+    memory, for results to leave, for another unit), bytes and MACs of every layer, and whether it equals golden."""
     table = Table("layer", "equal", title=f"{result['network']} on {result['variant']} {result['config']}")
-    for column in ("cycles", "compute", "stalled", "read B", "written B", "MACs", "skipped"):
+    for column in COLUMNS:
         table.add_column(column, justify="right")
     for layer in result["layers"]:
         table.add_row(*layer_row(layer))
@@ -167,7 +174,13 @@ def layer_row(layer: Mapping[str, Any]) -> Iterator[str]:
     """The figures of one layer."""
     yield layer["name"]
     yield "yes" if layer["equal"] else "NO"
-    numbers = (layer["cycles"], layer["compute_cycles"], sum(layer["stalls"].values()))
+    yield f"{layer['cycles']:,}"
+    predicted = layer.get("predicted")
+    yield "" if predicted is None else f"{predicted:,}"
+    yield f"{layer['utilisation']:.1%}" if "utilisation" in layer else ""
+    yield f"{layer['compute_cycles']:,}"
+    stalls = layer["stalls"]
+    numbers = (stalls["read"], stalls["write"], stalls["dependency"])
     traffic = (layer["bytes_read"], layer["bytes_written"], layer["macs"], layer["macs_skipped"])
     for number in (*numbers, *traffic):
         yield f"{number:,}"

@@ -19,6 +19,7 @@ from regress.simulators import Outcome, Run
 from tb.job import JOB, Job, Request
 from tb.model import TOP, built_model, memory_words
 from tb.outcome import GIVE_UP, RequestOutcome, hopeless, load_outcomes
+from tb.performance import misjudged, speed, with_model
 from tb.placement import place, write_regions
 from tb.prepare import Stimulus, golden, request, stimulus
 from tb.settings import AT_ONCE, CALM, ControlTiming, MemorySettings
@@ -73,7 +74,7 @@ def run_network(
     done, outcomes = simulate(variant, config, simulator, [item], folder, seed, trace=trace,
     coverage=coverage,
                               timeout_seconds=timeout_seconds)  # fmt: skip
-    result = network_result(prepared, done, outcomes, sizes.clock_mhz)
+    result = network_result(prepared, done, outcomes, sizes)
     labels = None if layers else made.labels(images, seed)
     if labels is not None:
         result["accuracy"] = accuracy(prepared, labels, outcomes[0].classes)
@@ -174,18 +175,18 @@ def complete(requests: Sequence[Request], found: list[RequestOutcome], done: Out
 
 
 def network_result(
-    made: Stimulus, done: Outcome, outcomes: Sequence[RequestOutcome], clock_mhz: float
+    made: Stimulus, done: Outcome, outcomes: Sequence[RequestOutcome], config: Any
 ) -> dict[str, Any]:
     """result.json of a whole network: layers and cycles are sums over all images."""
     (outcome,) = outcomes
-    seconds = outcome.cycles / (clock_mhz * 1e6)
-    operations = 2 * sum(layer.macs for layer in made.program.layers) * outcome.images
+    layers = outcome.layers
+    if len(layers) == len(made.program.layers):
+        layers = with_model(layers, made.program, outcome.images, config)
     return {
         "verdict": "pass" if outcome.passed else "fail",
         "cycles": outcome.cycles,
-        "fps": outcome.images / seconds if seconds else 0.0,
-        "gops": operations / seconds / 1e9 if seconds else 0.0,
-        "layers": outcome.layers,
+        **speed(outcome.cycles, outcome.images, layers, config),
+        "layers": layers,
         "program_bytes": outcome.program_bytes,
         "checked": outcome.values,
         "tensors": outcome.tensors,
@@ -223,8 +224,12 @@ def regress_network(
     *, variant: str, config: str, simulator: str, seeds: Sequence[int], first: int, folder: Path, trace: bool,
     coverage: bool, network: str, images: int = 1, asked: Mapping[str, Any] | None = None, **_: Any,
 ) -> Mapping[str, Any]:  # fmt: skip
-    """Regression job: a network's images, every node compared."""
-    return run_network(
+    """Regression job: a network's images, every node compared, and the cycle model held against the RTL."""
+    result = run_network(
         variant, network, config, simulator, images=images, seed=seeds[0], folder=folder / "simulation",
         trace=trace, coverage=coverage, **(asked or {}),
     )  # fmt: skip
+    wrong = list(misjudged(result["layers"], images)) if result["verdict"] == "pass" else []
+    if wrong:
+        result |= {"verdict": "fail", "failures": wrong}
+    return result

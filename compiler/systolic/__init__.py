@@ -6,7 +6,7 @@ from compiler.systolic.estimate import cycles
 from golden.ir import Graph
 from rtl.systolic.config import Config
 
-__all__ = ["compile_graph", "disassemble", "predict"]
+__all__ = ["compile_graph", "cycles", "disassemble", "predict"]
 
 
 def predict(graph: Graph, config: Config) -> int:
