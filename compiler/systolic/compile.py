@@ -12,6 +12,7 @@ from compiler.systolic.emission import Emitter, LayerSteps, load_maps, store_map
 from compiler.systolic.image import device_image
 from compiler.systolic.lowering import lower
 from compiler.systolic.operations import Map, Operation, Plan
+from compiler.systolic.row_gaps import with_row_gaps
 from compiler.systolic.schedule import schedule
 from compiler.systolic.steps import Resources, Step
 from compiler.systolic.tokens import assign
@@ -26,7 +27,7 @@ def compile_graph(graph: Graph, config: Config) -> Program:
     plan = lower(graph, config)
     if len(plan.operations) >= MOST_LAYERS:
         raise DoesNotFit(f"{len(plan.operations)} layers, at most {MOST_LAYERS - 1}")
-    bases = allocate(plan, config)
+    plan, bases = _placed(plan, config)
     inputs, input_bytes = _places(graph, graph.inputs, config)
     outputs, output_bytes = _places(graph, graph.outputs, config)
     constants = ConstantPool(config.memory_bytes)
@@ -52,6 +53,15 @@ def compile_graph(graph: Graph, config: Config) -> Program:
         layers=_layer_table(graph, plan, layers, steps),
         image=image,
     )
+
+
+def _placed(plan: Plan, config: Config) -> tuple[Plan, dict[str, int]]:
+    """With gaps between rows where they help, unless the maps then need too much of the scratchpad."""
+    wider = with_row_gaps(plan, config)
+    try:
+        return wider, allocate(wider, config)
+    except DoesNotFit:
+        return plan, allocate(plan, config)
 
 
 def _places(graph: Graph, names: Sequence[str], config: Config) -> tuple[tuple[Placement, ...], int]:
@@ -94,7 +104,7 @@ def _layer(
     graph: Graph, plan: Plan, operation: Operation, layer: LayerSteps, found: tuple[Observation, ...]
 ) -> Layer:
     made = [*operation.writes]
-    if operation.product and operation.product.result != operation.result:
+    if operation.product and operation.product.result.tensor != operation.result.tensor:
         made.insert(0, operation.product.result)
     holders = {values.tensor for values in made}
     aliases = {name: holder for name, holder in plan.aliases.items() if holder in holders}

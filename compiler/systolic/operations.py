@@ -28,13 +28,14 @@ class Map:
     """A feature map in the scratchpad: height x width x channels bytes, channels innermost.
 
     views: the maps that it is a part of, from the narrowest to the widest, which is the one that stands in the
-    scratchpad; none where it stands there itself."""
+    scratchpad; none where it stands there itself. row_gap: unused bytes behind each row."""
 
     tensor: str
     height: int
     width: int
     channels: int
     views: tuple[View, ...] = ()
+    row_gap: int = 0
 
     @property
     def holder(self) -> str:
@@ -49,7 +50,7 @@ class Map:
     @property
     def row_step(self) -> int:
         """Bytes from one row to the next."""
-        return self.width * self.pixel_step
+        return self.width * self.pixel_step + self.row_gap
 
     @property
     def holder_size(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from compiler.errors import DoesNotFit
 from compiler.program import Geometry
 from compiler.systolic.operations import Map, Move, Operation, Residual, Window
+from compiler.systolic.post_scalars import COPY, post_scalars
 from compiler.systolic.steps import Resources, Span, Step
 from compiler.systolic.tiling import PixelTile, Rectangle
 from compiler.systolic.windows import Run, reach, runs
@@ -17,7 +18,6 @@ LARGEST_WINDOW = 63
 LARGEST_COUNT = 2047
 BAND_CYCLES = 2048
 _DENSE = 1 << 24
-_INT8 = {"low": -128, "high": 127}
 
 
 class PostEmitter:
@@ -49,7 +49,7 @@ class PostEmitter:
         written = self._span(operation.result, tile.results)
         if operation.residual:
             reads = (*reads, self._span(operation.residual.operand, tile.results))
-        yield Step(Opcode.POST, fields, reads, (written,), observed=taps, scalars=_scalars(operation, 1))
+        yield Step(Opcode.POST, fields, reads, (written,), observed=taps, scalars=post_scalars(operation, 1))
 
     def from_map(self, layer: int, operation: Operation) -> Iterator[Step]:
         """Pool a map that stands in the scratchpad, add two, or move parts of some."""
@@ -121,7 +121,7 @@ class PostEmitter:
                     }
                 )
                 written = self._span(operation.result, area)
-                scalars = _scalars(operation, down.length * across.length)
+                scalars = post_scalars(operation, down.length * across.length)
                 yield Step(Opcode.POST, fields, reads, (written,), observed=taps, scalars=scalars)
 
     def _add_maps(self, layer: int, operation: Operation, residual: Residual) -> Iterator[Step]:
@@ -149,7 +149,7 @@ class PostEmitter:
             spans = {name: self._resources.bytes(start, start + size) for name, start in at.items()}
             reads = (spans["source"], spans["operand"])
             written = (spans["destination"],)
-            yield Step(Opcode.POST, fields, reads, written, observed=taps, scalars=_scalars(operation, 1))
+            yield Step(Opcode.POST, fields, reads, written, observed=taps, scalars=post_scalars(operation, 1))
 
     def _target(self, operation: Operation, area: Rectangle, channels: range) -> dict[str, int]:
         """Where an area's results go, and where their operands stand: the two maps have one shape."""
@@ -165,7 +165,7 @@ class PostEmitter:
     def _moved(self, layer: int, move: Move) -> Iterator[Step]:
         """One POST for as many channels as there are columns; a fill reads the source's first bytes."""
         source, result, filled = move.source, move.result, move.fill is not None
-        scalars = {"low": move.fill, "high": move.fill} if move.fill is not None else dict(_INT8)
+        scalars = {"low": move.fill, "high": move.fill} if move.fill is not None else COPY
         taps = _result_taps(result, self._bases)
         area = Rectangle(0, result.height, 0, result.width)
         base, (top, left) = source.address(self._bases), move.begin
@@ -264,6 +264,8 @@ def _result_taps(result: Map, bases: Mapping[str, int]) -> tuple[Geometry, ...]:
     base = result.address(bases)
     if result.views:
         return (Geometry(result.tensor, 0, base, result.pixel_step, 0, result.channels, 1),)
+    if result.row_gap:
+        return (Geometry(result.tensor, 0, base, result.row_step, 0, result.row, 1),)
     return (Geometry(result.tensor, 0, base, _DENSE, 0, 0, 1),)
 
 
@@ -273,48 +275,3 @@ def _in_hand_taps(operation: Operation, tile: Rectangle, first: int, channels: r
     values = operation.in_hand
     start = (tile.top * values.width + tile.left) * values.channels + channels.start
     return (Geometry(values.tensor, 1, first, tile.width, start, values.row, values.channels),)
-
-
-def _scalars(operation: Operation, positions: int) -> dict[str, int]:
-    """POST_SETUP's fields; positions: of the pooling window."""
-    fields = dict(_INT8)
-    if operation.product:
-        r = operation.product.requantisation
-        fields = {"output_zero_point": r.zero_point, "low": r.act_min, "high": r.act_max}
-    if operation.residual:
-        fields |= _add_scalars(operation.residual)
-    if operation.window and operation.window.kind == "average":
-        fields |= divisor(positions)
-    return fields
-
-
-def _add_scalars(residual: Residual) -> dict[str, int]:
-    p = residual.parameters
-    return {
-        "multiplier_1": p.m1,
-        "shift_1": -p.s1,
-        "zero_point_1": p.z1,
-        "multiplier_2": p.m2,
-        "shift_2": -p.s2,
-        "zero_point_2": p.z2,
-        "multiplier_out": p.mo,
-        "shift_out": -p.so,
-        "add_zero_point": p.zo,
-        "add_low": p.act_min,
-        "add_high": p.act_max,
-    }
-
-
-def divisor(count: int) -> dict[str, int]:
-    """(|sum| + half) * multiplier >> (16 + shift) = (|sum| + count // 2) // count for every sum of `count`
-    int8.
-
-    multiplier = ceil(2**(16 + shift) / count) exceeds the quotient by error / count; the floor is right for
-    every numerator n with n * error < 2**(16 + shift)."""
-    greatest = 128 * count + count // 2
-    for shift in range(32):
-        power = 1 << (16 + shift)
-        multiplier = -(-power // count)
-        if greatest * (multiplier * count - power) < power:
-            return {"divisor_multiplier": multiplier, "divisor_shift": shift, "divisor_half": count // 2}
-    raise ValueError(f"no multiplier divides by {count}")

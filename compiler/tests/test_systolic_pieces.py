@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from compiler.systolic import compile_graph
+from compiler.systolic.image import instructions
 from compiler.systolic.lowering import lower
 from compiler.systolic.operations import Operation
 from compiler.systolic.pieces import Piece, packings
 from compiler.systolic.sparsity import selected, sparsity_of
 from compiler.tests.random_graphs import Builder, random_layer
+from compiler.tests.test_systolic import check_graph
 from golden.ir import Graph
 from rtl.systolic.config import CONFIGS, Config
-from rtl.systolic.isa import Sparsity
+from rtl.systolic.isa import Opcode, Sparsity
 
 PAPER = CONFIGS["paper"]
 SIZES = tuple(CONFIGS.values())
@@ -52,6 +57,40 @@ def test_deep_layers_fill_the_array(kept: int, most: int, count: int) -> None:
 
 def test_kernel_rows_share_a_sparse_tile_where_their_banks_differ() -> None:
     assert lanes(layer(55, 64, 3, 1, kept=1)) == [(128, 128), (64, 128), (128, 128), (128, 128), (64, 64)]
+
+
+def two_layers(size: int) -> Graph:
+    """64 channels from a convolution, in even rows, to a 3x3 convolution with a weight left in each block."""
+    b = Builder(0)
+    middle = b.convolution(b.source(size, size, 3), 64, (1, 1), (1, 1), (0, 0, 0, 0))
+    made = b.convolution(middle, 8, (3, 3), (1, 1), (1, 1, 1, 1))
+    weights = np.zeros((8, 3, 3, 64), np.int8)
+    weights[..., ::4] = np.random.default_rng(0).integers(-8, 8, (8, 3, 3, 16))
+    b.constants["weights1"] = weights
+    return b.graph(made)
+
+
+def tiles_and_pitch(graph: Graph, config: Config) -> tuple[int, int]:
+    """Of the last layer: weight tiles for a pixel, nibbles counted once, and bytes from row to row of its source."""
+    code = [item for item in instructions(compile_graph(graph, config).image) if item["layer"] == 1]
+    (setup,) = (item for item in code if item.opcode is Opcode.MATMUL_SETUP)
+    matmuls = [item for item in code if item.opcode is Opcode.MATMUL]
+    blocks = sum(item["first"] for item in matmuls)
+    return sum(item["count"] for item in matmuls) // blocks, setup["row_pitch"]
+
+
+def test_rows_lie_apart_where_that_saves_tiles() -> None:
+    graph = two_layers(8)
+    assert tiles_and_pitch(graph, PAPER) == (5, 8 * 64 + 64)
+    check_graph(graph, PAPER, seed=1)
+
+
+def test_rows_lie_close_where_the_maps_would_not_fit_otherwise() -> None:
+    graph = two_layers(30)
+    cramped = replace(PAPER, scratchpad_bytes=1 << 16)
+    assert tiles_and_pitch(graph, PAPER) == (5, 31 * 64)
+    assert tiles_and_pitch(graph, cramped) == (6, 30 * 64)
+    check_graph(graph, cramped, seed=1)
 
 
 def elements(pieces: list[Piece]) -> list[tuple[int, int]]:

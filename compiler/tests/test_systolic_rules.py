@@ -14,7 +14,7 @@ from compiler.errors import AssayError, DoesNotFit, IllegalGraph, UnsupportedOpe
 from compiler.observation import gather
 from compiler.systolic import compile_graph
 from compiler.systolic.image import HEADER, instructions
-from compiler.systolic.post import divisor
+from compiler.systolic.post_scalars import divisor
 from compiler.tests.random_graphs import Builder, random_network
 from compiler.tests.systolic_array import MachineError
 from compiler.tests.systolic_machine import Machine
