@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         limits = read_limits(options.limits) if options.limits else []
         lines = list(table(json.loads(options.result.read_text()), limits))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         print(
             f"{options.result}: not a result of assay run --json, or no file of limits: {error!r}",
             file=sys.stderr,

@@ -175,3 +175,10 @@ def test_run_shows_and_writes_its_result(
 def test_dry_run_shows_jobs_with_seeds() -> None:
     done = assay("regress", "--suite", "smoke", "--dry-run")
     assert done.returncode == 0 and " seed " in done.stdout
+
+
+def test_apart_is_for_whole_networks() -> None:
+    """Layers that run alone cannot be chosen again: bad input, before anything is built."""
+    done = assay("run", "systolic", "fashion_int4", "--apart", "2", "--layers", "1:2")
+    assert done.returncode == 2
+    assert "--apart" in done.stderr
