@@ -1,18 +1,24 @@
 """The Markdown table of a network's layers."""
 
 import json
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from regress.report.performance import bound, main
 
 
-def layer(name="conv", stalls=(0, 0, 0), use=0.9, macs=1_000):
+def layer(
+    name: str = "conv", stalls: tuple[int, int, int] = (0, 0, 0), use: float = 0.9, macs: int = 1_000
+) -> dict[str, Any]:
     return {
         "name": name, "cycles": 1_000, "predicted": 1_010, "utilisation": use, "macs": macs, "macs_skipped": 0,
         "stalls": dict(zip(("read", "write", "dependency"), stalls, strict=True)), "bytes_read": 64,
     }  # fmt: skip
 
 
-def test_a_layer_is_bound_by_what_it_waits_for_or_by_the_array():
+def test_a_layer_is_bound_by_what_it_waits_for_or_by_the_array() -> None:
     assert bound(layer(stalls=(300, 10, 0))) == "memory"
     assert bound(layer(stalls=(0, 300, 10))) == "post-processor"
     assert bound(layer(stalls=(10, 0, 300))) == "another unit"
@@ -20,7 +26,9 @@ def test_a_layer_is_bound_by_what_it_waits_for_or_by_the_array():
     assert bound(layer(use=0.3)) == "array: nibble passes or idle rows"
 
 
-def test_limits_stand_beside_the_layers_that_have_as_many_products(tmp_path, capsys):
+def test_limits_stand_beside_the_layers_that_have_as_many_products(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     result, limits = tmp_path / "result.json", tmp_path / "limits.csv"
     result.write_text(json.dumps({"layers": [layer("a", macs=5_000), layer("pool", macs=0), layer("b")]}))
     limits.write_text(
@@ -31,7 +39,7 @@ def test_limits_stand_beside_the_layers_that_have_as_many_products(tmp_path, cap
     assert [line.split(" | ")[3] for line in lines[2:]] == ["800", "", "900"]
 
 
-def test_what_is_no_result_is_one_error(tmp_path, capsys):
+def test_what_is_no_result_is_one_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "other.json"
     file.write_text("[]")
     assert main([str(file)]) == 2
