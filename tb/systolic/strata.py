@@ -32,8 +32,10 @@ PLAIN = {
     "stride": int(Stride.ONE),
     "padded": 0,
 }
-# Where each configuration begins in the cross, so that together they go through all of it.
-SHIFT = {"small": 432}
+# Where each configuration begins in the cross, so that together they go through all of it; by these, no operator
+# falls on the places of small graphs only.
+SHIFT = {"small": 434}
+FIRST = 4
 # Few features and many outputs: products so short that the array waits for the post-processor.
 NARROW = {"height": 1, "width": 1, "kernel": int(Kernel.ONE), "padded": 0, "output_tiles": int(Tiles.MORE)}
 OPERATORS = (("operator", Operator),)
@@ -78,7 +80,7 @@ def stratum(index: int, config: str) -> dict[str, int]:
     """The classes that item number `index` fixes. Of eight items five go through the first cross, one through the
     tiles, one through the other operators (or is a small graph), and one is free."""
     group, place = divmod(index, 8)
-    shift = SHIFT.get(config, 0)
+    shift = SHIFT.get(config, FIRST)
     if place < 5:
         return {**_mixed(CROSS, 5 * group + place + shift), "operator": int(Operator.CONVOLUTION)}
     if place == 5:
