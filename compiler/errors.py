@@ -74,3 +74,7 @@ class UnknownName(AssayError):
 
 class BadData(AssayError):
     """Input or calibration data that does not suit the network."""
+
+
+class WrongDevice(AssayError):
+    """The accelerator at hand is none, or not the one that a program was compiled for."""
