@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,15 +12,16 @@ from typing import Any, Self, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
-from compiler.errors import BadData, UnknownName, WrongDevice
-from compiler.program import Placement, Program
+from compiler.errors import BadData, WrongDevice
+from compiler.program import Program
 from host.layout import SLOTS, UNFINISHED, Layout, layout
 from host.profile import Profile, profile
 from host.protocol import DeviceError, DeviceTimeout, Host
+from host.staging import Staging, Values, chunks, find_place
 from host.transport import Awaitable, Transport, TransportError, finish
 from rtl.lib.registers import BY_NAME, IDENTIFIER, VERSION, Access
 
-Values = npt.NDArray[Any]
+Integers = npt.NDArray[np.int8]
 Result = TypeVar("Result")
 PATIENCE = 50_000_000  # cycles
 
@@ -33,6 +34,16 @@ class Ticket:
     images: int
 
 
+@dataclass(frozen=True)
+class _Loaded:
+    """What belongs to the program at hand. first: number of its first request."""
+
+    program: Program
+    layout: Layout
+    staging: Staging
+    first: int
+
+
 class Accelerator:
     """One accelerator behind a transport; use it as a context manager, or close() it.
 
@@ -42,8 +53,7 @@ class Accelerator:
     def __init__(self, transport: Transport, patience: int = PATIENCE) -> None:
         self._transport, self._patience = transport, patience
         self._host = Host(Awaitable(transport))
-        self._layout: Layout | None = None
-        self._staged: dict[str, Values] = {}
+        self._loaded: _Loaded | None = None
         self._unfinished: deque[Ticket] = deque()
         self._last: Ticket | None = None
         self._started = self._images = 0
@@ -69,27 +79,25 @@ class Accelerator:
     @property
     def program(self) -> Program:
         """The program that the accelerator was configured with. Raises BadData."""
-        return self._placed().program
+        return self._ready().program
 
     def configure(self, program: Program | str | Path) -> None:
-        """Load a program, or a program file, and have the accelerator accept it; forgets written inputs.
+        """Load a program, or a program file, and have the accelerator accept it; forgets what was written.
 
         Raises MalformedFile for a file that is none, WrongDevice for a program of another variant or
         configuration, DoesNotFit for one that the memory cannot hold, DeviceError when it is refused."""
-        loaded = program if isinstance(program, Program) else Program.load(program)
-        self._check_hash(loaded)
-        placed = layout(loaded, self._transport.alignment, self._transport.memory_size)
+        made = program if isinstance(program, Program) else Program.load(program)
+        self._check_hash(made)
+        placed = layout(made, self._transport.alignment, self._transport.memory_size)
         if self._unfinished:
             raise BadData("requests are unfinished: wait() for them, or reset(), before configure()")
         self.reset()
-        self._do(self._host.configure(loaded.image, 0))
-        self._layout = placed
+        self._do(self._host.configure(made.image, 0))
+        self._loaded = _Loaded(made, placed, Staging(made, placed.capacity), self._started)
 
     def reset(self) -> None:
         """Soft reset: ends whatever runs; all requests are forgotten, and the program too."""
-        self._layout, self._last = None, None
-        self._staged.clear()
-        self._unfinished.clear()
+        self._forget()
         self._do(self._host.soft_reset())
         self._do(self._host.start())
 
@@ -97,29 +105,21 @@ class Accelerator:
         """Give an input's images for the runs that follow: int8 of shape (n, ...), quantised as the graph's input.
 
         They are copied, and hold until the input is written again. Raises BadData and UnknownName."""
-        place = _find(name, self.program.inputs, "input")
-        given = np.asarray(values)
-        wanted = ("n", *place.shape[1:])
-        if given.dtype != np.int8 or given.shape[1:] != place.shape[1:] or given.ndim != len(wanted):
-            raise BadData(f"input '{name}' is {given.dtype} {given.shape}, needed int8 {wanted}")
-        if not 1 <= len(given) <= self._placed().capacity:
-            raise BadData(
-                f"{len(given)} images, at least 1 and at most {self._placed().capacity} can be written"
-            )
-        self._staged[name] = given.copy()
+        self._ready().staging.write(name, values)
 
     def run(self, count: int | None = None) -> Ticket:
         """Start the first `count` of the written images (default: all) and return at once.
 
         Three requests may be unfinished, one running and two queued. Raises BadData."""
-        placed, data = self._placed(), self._packed(count)
+        loaded = self._ready()
+        data = loaded.staging.packed(count)
         if len(self._unfinished) == UNFINISHED:
             raise BadData(f"{UNFINISHED} requests are unfinished, which is the most: wait() for one first")
-        number, images = self._started, len(data) // placed.program.input_bytes
-        self._images = images + (self._images if self._unfinished else 0)
-        ticket = Ticket(number, images)
-        self._transport.load(placed.inputs(number), data)
-        self._do(self._host.run(placed.inputs(number), placed.outputs(number), images))
+        ticket = Ticket(self._started, len(data) // loaded.program.input_bytes)
+        inputs, outputs = loaded.layout.inputs(ticket.number), loaded.layout.outputs(ticket.number)
+        self._transport.load(inputs, data)
+        self._do(self._host.run(inputs, outputs, ticket.images))
+        self._images = ticket.images + (self._images if self._unfinished else 0)
         self._started += 1
         self._unfinished.append(ticket)
         return ticket
@@ -128,43 +128,44 @@ class Accelerator:
         """Return when a request, and with it all before it, has completed; without a ticket, when all have.
 
         Raises DeviceError and DeviceTimeout; the accelerator must then be configured anew."""
-        self._placed()
+        self._ready()
         last = self._started - 1 if ticket is None else self._known(ticket).number
         while self._unfinished and self._unfinished[0].number <= last:
             self._host.patience = self._patience * sum(waiting.images for waiting in self._unfinished)
             self._do(self._host.wait())
             self._last = self._unfinished.popleft()
 
-    def read(self, name: str, ticket: Ticket | None = None) -> npt.NDArray[np.int8]:
+    def read(self, name: str, ticket: Ticket | None = None) -> Integers:
         """An output of a completed request (default: the last), int8 of shape (n, ...).
 
         It can be read until the fourth run after its own. Raises BadData and UnknownName."""
-        placed = self._placed()
-        _find(name, placed.program.outputs, "output")
+        loaded = self._ready()
+        find_place(name, loaded.program.outputs, "output")
         done = self._known(ticket) if ticket else self._last
         if done is None or done in self._unfinished:
             raise BadData("the request has not completed: run() and wait() before read()")
         if done.number < self._started - SLOTS:
             raise BadData(f"the results of request {done.number} have been overwritten by later ones")
-        length = done.images * placed.program.output_bytes
-        data = self._transport.dump(placed.outputs(done.number), length)
-        return placed.program.unpack_outputs(data)[name].copy()
+        length = done.images * loaded.program.output_bytes
+        data = self._transport.dump(loaded.layout.outputs(done.number), length)
+        return loaded.program.unpack_outputs(data)[name].copy()
 
     @overload
-    def infer(self, images: Values) -> npt.NDArray[np.int8]: ...
+    def infer(self, images: Values) -> Integers: ...
     @overload
-    def infer(self, images: Mapping[str, Values]) -> dict[str, npt.NDArray[np.int8]]: ...
+    def infer(self, images: Mapping[str, Values]) -> dict[str, Integers]: ...
     def infer(self, images: Any) -> Any:
         """Write, run, wait and read any number of images: from an array of the only input to an array of the only
         output, or from a mapping of all inputs to one of all outputs. Raises what the four raise."""
+        program = self.program
         if self._unfinished:
             raise BadData("requests are unfinished: wait() for them before infer()")
         if isinstance(images, Mapping):
             return self._infer(images)
-        inputs, outputs = self.program.inputs, self.program.outputs
-        if len(inputs) != 1 or len(outputs) != 1:
-            raise BadData(f"{len(inputs)} inputs, {len(outputs)} outputs: infer() needs a mapping by name")
-        return self._infer({inputs[0].tensor: images})[outputs[0].tensor]
+        if len(program.inputs) != 1 or len(program.outputs) != 1:
+            numbers = f"{len(program.inputs)} inputs and {len(program.outputs)} outputs"
+            raise BadData(f"the program has {numbers}: infer() needs a mapping by name")
+        return self._infer({program.inputs[0].tensor: images})[program.outputs[0].tensor]
 
     def profile(self) -> Profile:
         """What the counters say of the requests since the accelerator was last idle. Raises BadData."""
@@ -180,10 +181,10 @@ class Accelerator:
         names = [name for name, register in BY_NAME.items() if register.access is not Access.WRITE_ONLY]
         return {name: self._do(self._host.read(name)) for name in names}
 
-    def _infer(self, inputs: Mapping[str, Values]) -> dict[str, npt.NDArray[np.int8]]:
+    def _infer(self, inputs: Mapping[str, Values]) -> dict[str, Integers]:
         """The requests overlap: one is read while others run."""
-        parts: list[dict[str, npt.NDArray[np.int8]]] = []
-        for chunk in _chunks(inputs, self._placed().capacity):
+        parts: list[dict[str, Integers]] = []
+        for chunk in chunks(inputs, self._ready().layout.capacity):
             if len(self._unfinished) == UNFINISHED:
                 parts.append(self._collect())
             for name, values in chunk.items():
@@ -193,40 +194,28 @@ class Accelerator:
             parts.append(self._collect())
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def _collect(self) -> dict[str, npt.NDArray[np.int8]]:
+    def _collect(self) -> dict[str, Integers]:
         """All outputs of the oldest unfinished request."""
         ticket = self._unfinished[0]
         self.wait(ticket)
         return {place.tensor: self.read(place.tensor, ticket) for place in self.program.outputs}
 
-    def _packed(self, count: int | None) -> bytes:
-        """The input bytes of the first `count` images."""
-        program = self.program
-        missing = [place.tensor for place in program.inputs if place.tensor not in self._staged]
-        if missing:
-            raise BadData(f"nothing was written to input '{missing[0]}': write() it before run()")
-        written = min(len(values) for values in self._staged.values())
-        images = written if count is None else count
-        if not 1 <= images <= written:
-            raise BadData(f"count is {images}, must be at least 1 and at most the {written} images written")
-        return program.pack_inputs({name: values[:images] for name, values in self._staged.items()})
-
     def _counted(self, counters: Mapping[str, int]) -> int:
-        """The images that the counters stand for: a request queued too late to follow without a pause began them
-        anew, which only they tell."""
+        """The images that the counters stand for: only they tell whether a request was queued in time to follow
+        without a pause, or found the accelerator idle and began them anew."""
         nominal = sum(layer.macs for layer in self.program.layers)
         return (counters["MACS"] + counters["MACS_SKIPPED"]) // nominal if nominal else self._images
 
-    def _placed(self) -> Layout:
-        if self._layout is None:
+    def _ready(self) -> _Loaded:
+        if self._loaded is None:
             raise BadData("the accelerator has no program: configure() it first")
-        return self._layout
+        return self._loaded
 
     def _known(self, ticket: Ticket) -> Ticket:
-        """The ticket, if it is one of the requests since configure()."""
-        if ticket in self._unfinished or (self._last and ticket.number <= self._last.number):
+        """The ticket, if it is one of the program at hand."""
+        if self._ready().first <= ticket.number < self._started:
             return ticket
-        raise BadData(f"request {ticket.number} is none of this accelerator's since it was configured")
+        raise BadData(f"request {ticket.number} is none of the program that the accelerator has now")
 
     def _identify(self) -> None:
         """Raises WrongDevice for what is no accelerator of this contract."""
@@ -247,25 +236,9 @@ class Accelerator:
         try:
             return finish(coroutine)
         except (DeviceError, DeviceTimeout, TransportError):
-            self._layout, self._last = None, None
-            self._unfinished.clear()
+            self._forget()
             raise
 
-
-def _find(name: str, places: tuple[Placement, ...], kind: str) -> Placement:
-    for place in places:
-        if place.tensor == name:
-            return place
-    there = ", ".join(place.tensor for place in places)
-    raise UnknownName(f"the program has no {kind} '{name}': there are {there}")
-
-
-def _chunks(inputs: Mapping[str, Values], size: int) -> Iterator[dict[str, Values]]:
-    """Parts of at most `size` images; what is no array of images is left to write() to refuse."""
-    arrays = {name: np.asarray(values) for name, values in inputs.items()}
-    counts = {len(values) if values.ndim else 0 for values in arrays.values()}
-    if len(counts) != 1 or 0 in counts:
-        raise BadData(f"inputs have {sorted(counts)} images, needed one number above zero")
-    (count,) = counts
-    for first in range(0, count, size):
-        yield {name: values[first : first + size] for name, values in arrays.items()}
+    def _forget(self) -> None:
+        self._loaded, self._last = None, None
+        self._unfinished.clear()

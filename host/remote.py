@@ -74,6 +74,9 @@ class Remote:
 
     def close(self) -> None:
         """Close the connection, at which the other end stops serving."""
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         self._open = False
         self._connection.close()
 
@@ -87,10 +90,10 @@ class Remote:
             refused, result, size = _REPLY.unpack(_receive(self._connection, _REPLY.size))
             data = _receive(self._connection, size)
         except OSError:
-            self.close()
+            self._hang_up()
             raise TransportError(self._explain()) from None
         except BaseException:
-            self.close()
+            self._hang_up()
             raise
         if refused:
             raise TransportError(data.decode(errors="replace"))
