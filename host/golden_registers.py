@@ -107,8 +107,9 @@ class Registers:
     def _status(self) -> Status:
         status = Status.CONFIGURED if self._configured else Status(0)
         if self._failed:
-            return status | Status.ERROR
-        status |= Status.BUSY if self._queue else Status(0)
+            status |= Status.ERROR
+        elif self._queue:
+            status |= Status.BUSY
         return status | (Status.QUEUE_FULL if len(self._queue) == QUEUED else Status(0))
 
     def _request(self, control: Control) -> None:
