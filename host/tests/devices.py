@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import threading
 from collections.abc import Callable
@@ -131,7 +130,7 @@ def processes_in(folder: Path) -> list[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                inside = Path(os.readlink(entry / "cwd")) == folder
+                inside = (entry / "cwd").readlink() == folder
             except OSError:
                 continue
             found += [int(entry.name)] if inside else []

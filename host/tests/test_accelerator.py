@@ -103,7 +103,7 @@ def test_several_inputs_and_outputs(opened: Opener) -> None:
 def test_a_foreign_program_is_refused_before_it_is_loaded(opened: Opener) -> None:
     case = chain()
     with Accelerator(opened(case)) as device:
-        with pytest.raises(WrongDevice, match="compiled for systolic small .*CONFIG_HASH"):
+        with pytest.raises(WrongDevice, match=r"compiled for systolic small .*CONFIG_HASH"):
             device.configure(chain("small").program)
         with pytest.raises(BadData, match="configure\\(\\) it first"):
             device.run()
@@ -256,7 +256,7 @@ def test_a_program_too_large_for_the_memory_is_refused() -> None:
     case = chain()
     with (
         Accelerator(golden(case.program, case.graph, len(case.program.image) + 64)) as device,
-        pytest.raises(DoesNotFit, match="the program needs .* bytes and 4 images"),
+        pytest.raises(DoesNotFit, match=r"the program needs .* bytes and 4 images"),
     ):
         device.configure(case.program)
 
@@ -265,7 +265,7 @@ def test_a_file_that_is_no_program_is_refused(tmp_path: Path) -> None:
     case = chain()
     (tmp_path / "wrong.program").write_bytes(b"nothing of ours, and long enough for a head")
     with Accelerator(golden(case.program, case.graph)) as device:
-        with pytest.raises(MalformedFile, match="wrong.program: not a program file"):
+        with pytest.raises(MalformedFile, match=r"wrong\.program: not a program file"):
             device.configure(tmp_path / "wrong.program")
         with pytest.raises(MalformedFile, match="cannot be read"):
             device.configure(str(tmp_path / "absent.program"))

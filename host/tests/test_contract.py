@@ -215,7 +215,8 @@ def behaviour(transport: Transport, case: Case) -> dict[str, Seen]:
     """What every step saw, each after a soft reset."""
     host = Host(Awaitable(transport), patience=200_000)
     small = replace(layout(case.program, transport.alignment, transport.memory_size), capacity=4)
-    bench, seen = Bench(host, case, small), {}
+    bench = Bench(host, case, small)
+    seen: dict[str, Seen] = {}
     with closing(transport):
         for step in STEPS:
             finish(host.soft_reset())
@@ -264,4 +265,3 @@ def test_a_failed_request_names_its_instruction() -> None:
     assert registers.interrupt()
     assert registers.read(BY_NAME["ERROR"].address) == Error.BUS_WRITE
     assert registers.read(BY_NAME["ERROR_PC"].address) == 41
-
