@@ -1,7 +1,7 @@
 """Images through an accelerator, from a plain Python program.
 
-    python examples/accelerator.py                   # the golden model, at once
-    python examples/accelerator.py --rtl --config small --images 4   # the RTL in a simulator
+python examples/accelerator.py                   # the golden model, at once
+python examples/accelerator.py --rtl --config small --images 4   # the RTL in a simulator
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ def main() -> None:
 
     made = compile_network("systolic", asked.network, asked.config)
     images, labels = made.network.images(asked.images), made.network.labels(asked.images)
-    transport = (
-        simulated("systolic", asked.config) if asked.rtl else golden(made.program, made.network.graph)
-    )
+    transport = simulated("systolic", asked.config) if asked.rtl else golden(made.program, made.network.graph)
     with Accelerator(transport) as device:
         device.configure(made.program)
         scores = device.infer(images)

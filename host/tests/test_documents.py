@@ -33,9 +33,7 @@ def test_every_line_of_the_document_works(
 
 def test_the_example_classifies_images() -> None:
     command = [sys.executable, str(ROOT / "examples/accelerator.py"), "--images", "3"]
-    done = subprocess.run(
-        command, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     classes = re.search(r"classes \[(.*?)\] labels \[(.*?)\]", done.stdout)
     assert classes and classes[1] == classes[2]

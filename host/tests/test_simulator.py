@@ -15,7 +15,7 @@ import pytest
 
 from compiler.errors import UnknownName
 from host import Accelerator, DeviceTimeout, TransportError, simulated
-from host import simulator as transport
+from host.simulator_process import ROOT, SimulatorProcess, listening
 from host.tests.devices import chain, fashion, on_simulator, processes_in
 from regress.simulators import SimulatorError, find
 from regress.simulators.results import read_results
@@ -34,7 +34,6 @@ with Accelerator(simulated("systolic", "tiny", folder=Path(sys.argv[1]))) as dev
     print("running", flush=True)
     device.wait()
 """
-HOST_ROOT = Path(transport.__file__).parents[1]
 
 
 def gone(folder: Path, seconds: float = 20.0) -> bool:
@@ -52,7 +51,7 @@ def waiting_host(folder: Path, program: Path) -> subprocess.Popen[str]:
         pytest.skip(reason)
     fashion("tiny").program.save(program)
     command = [sys.executable, "-c", SCRIPT, str(folder), str(program)]
-    host = subprocess.Popen(command, cwd=HOST_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    host = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert host.stdout is not None
     assert host.stdout.readline() == "running\n"
     time.sleep(0.5)
@@ -146,7 +145,7 @@ def test_a_simulator_that_does_not_start_is_told(tmp_path: Path) -> None:
     job = DeviceJob(
         "systolic", "tiny", "verilator", str(tmp_path / "nothing"), 1, 64, str(tmp_path / "socket")
     )
-    process = transport.SimulatorProcess(job, tmp_path / "simulation")
+    process = SimulatorProcess(job, tmp_path / "simulation")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "socket"))
         listener.listen(1)
@@ -158,5 +157,5 @@ def test_a_socket_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytes
     deep = tmp_path / ("long" * 30)
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
-    with pytest.raises(TransportError, match="no socket can be made in it"), transport._listening():
+    with pytest.raises(TransportError, match="no socket can be made in it"), listening():
         pass
