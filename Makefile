@@ -33,7 +33,7 @@ bench: setup ## measure simulation and golden speed, write build/bench.json
 timing: setup ## print each module's logic delay against its limit
 	@$(BIN)/python -m regress.timing $(or $(VARIANT),systolic) $(or $(CONFIG),small)
 
-accuracy: setup ## print float, int8 and int4 accuracy on all 10,000 test images
+accuracy: setup ## print accuracy of float, int8, int4 and pruned on all 10,000 test images
 	@$(BIN)/python -m compiler.accuracy
 
 lint: setup ## ruff, mypy, import rules

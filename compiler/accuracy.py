@@ -1,4 +1,4 @@
-"""Prints the accuracy of the Fashion-MNIST network, float, int8 and int4, on all 10,000 test images.
+"""Prints the accuracy of the Fashion-MNIST network on all 10,000 test images: float, int8, int4 and int4 pruned.
 
 `python -m compiler.accuracy` runs golden, which the RTL equals bit by bit. Without the data set installed it
 prints how to get it, and exits with code 3.
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from compiler.images import as_integers, as_real
 from compiler.network import Network, input_quantisation
 from compiler.networks import load
+from compiler.networks.spec import DENSE, SPARSITIES
 from golden.ir import Array, Graph
 from golden.networks import fashion
 from golden.run import run
@@ -39,13 +40,16 @@ def _classes(graph: Graph, images: Array) -> npt.NDArray[np.int64]:
 
 
 def accuracies(pixels: fashion.Images, labels: fashion.Labels) -> Iterator[tuple[str, float]]:
-    """(what, share of correct classes) of the float network and of each quantised one."""
-    networks = [load("fashion_int8"), load("fashion_int4")]
-    float_graph = networks[0].float_graph
-    assert float_graph is not None
-    yield "float", _share(predictions(float_graph, as_real(pixels, "")), labels)
-    for network in networks:
-        yield network.name.removeprefix("fashion_"), _share(_integer_predictions(network, pixels), labels)
+    """(what, share of correct classes) of the float network, each quantised one, and those fine-tuned for 2:4
+    and 1:4."""
+    int8 = load("fashion_int8")
+    assert int8.float_graph is not None
+    yield "float", _share(predictions(int8.float_graph, as_real(pixels, "")), labels)
+    yield "int8", _share(_integer_predictions(int8, pixels), labels)
+    for sparsity in SPARSITIES:
+        network = load("fashion_int4", sparsity=sparsity)
+        what = "int4" if sparsity == DENSE else f"int4, {sparsity}"
+        yield what, _share(_integer_predictions(network, pixels), labels)
 
 
 def _integer_predictions(network: Network, pixels: fashion.Images) -> npt.NDArray[np.int64]:
@@ -64,7 +68,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return INFRASTRUCTURE_MISSING
     for what, share in accuracies(pixels, labels):
-        print(f"Fashion-MNIST, {len(labels):,} test images, {what:5}: {100 * share:.2f} %", flush=True)
+        print(f"Fashion-MNIST, {len(labels):,} test images, {what:9}: {100 * share:.2f} %", flush=True)
     return 0
 
 

@@ -59,5 +59,11 @@ def disassemble(program: Program) -> str:
     return text
 
 
+def predicted_cycles(program: Program, config: Any) -> tuple[int, ...]:
+    """What the back end's cycle model says of each layer of one image; () where it has none."""
+    model = getattr(_back_end(program.variant), "cycles", None)
+    return tuple(model(program, config=config)) if model else ()
+
+
 def _back_end(variant: str) -> ModuleType:
     return import_module(f"compiler.{variant}")

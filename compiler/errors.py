@@ -78,3 +78,7 @@ class BadData(AssayError):
 
 class WrongDevice(AssayError):
     """The accelerator at hand is none, or not the one that a program was compiled for."""
+
+
+class MissingPackage(AssayError):
+    """A package of an optional extra is not installed."""

@@ -20,6 +20,7 @@ Shape = tuple[int, ...]
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".pgm")
 MOST_BYTES = 1 << 30
 LARGEST_PIXEL = 255
+PIXEL_BITS = 8
 
 
 def read_data(path: Path, shape: Shape) -> Values:
@@ -110,8 +111,16 @@ def as_integers(values: Values, quantisation: Quantisation, file: str) -> Intege
     if values.dtype == np.int8:
         return values
     if values.dtype == np.uint8:
-        return (values.astype(np.int16) + quantisation.low).astype(np.int8)
+        kept = values.astype(np.int16) >> (PIXEL_BITS - quantisation.bits)
+        return (kept + quantisation.low).astype(np.int8)
     if not np.isfinite(values).all():
         raise BadData("has values that are not finite", file=file)
     steps = np.round(values.astype(np.float64) / quantisation.scale[0]) + quantisation.zero_point
     return np.clip(steps, quantisation.low, quantisation.high).astype(np.int8)
+
+
+def existing(path: str | Path) -> Path:
+    """The path. Raises BadData where nothing is there."""
+    if not Path(path).exists():
+        raise BadData("no such file or folder", file=str(path))
+    return Path(path)

@@ -1,4 +1,4 @@
-"""A quantised network with inputs to run it on, from a user's .tflite or .onnx file."""
+"""A quantised network with inputs to run it on, from a user's .tflite or .onnx file or PyTorch module."""
 
 from __future__ import annotations
 
@@ -10,23 +10,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from compiler.errors import AssayError, BadData, MissingRange
+from compiler.calibration import DEFAULT_RECIPE, Recipe, ranges_of, without_inner_ranges
+from compiler.errors import AssayError, BadData
 from compiler.frontends.loaded import Loaded, Range
 from compiler.frontends.onnx_file import load_onnx
 from compiler.frontends.tflite import read_tflite
-from compiler.images import Floats, Integers, Values, as_integers, as_real, read_data
+from compiler.frontends.torch_module import load_factory, load_torch
+from compiler.images import Floats, Integers, Values, as_integers, existing, read_data
 from compiler.passes import FLOAT_PASSES, QUANTISED_PASSES, quantised, run_passes
-from compiler.passes.calibrate import calibrate
+from compiler.passes.calibrate import DEFAULT_CALIBRATOR, calibrate
 from compiler.passes.prune import BLOCK, is_pruned, prune
 from compiler.passes.widths import END_BITS
 from golden.arithmetic import quantisation_of
 from golden.ir import Conv2D, FullyConnected, Graph, Node, Quantisation
 
 Labels = npt.NDArray[np.integer]
-
-CALIBRATION_SEED = 0
-RANDOM_CALIBRATION_IMAGES = 32
-UNIT_RANGE: Range = (0.0, 1.0)
 
 
 class Inputs(NamedTuple):
@@ -72,7 +70,7 @@ class Network:
 
     def with_inputs(self, path: str | Path) -> Network:
         """The network with inputs from a .npy or image file, or a folder of them, instead of its own."""
-        data = read_data(_existing(path), self.graph.tensor(self.graph.inputs[0]).shape)
+        data = read_data(existing(path), self.graph.tensor(self.graph.inputs[0]).shape)
         if self.preprocess and data.dtype == np.uint8:
             data = self.preprocess(data)
         images = as_integers(data, input_quantisation(self.graph), str(path))
@@ -116,21 +114,46 @@ def from_onnx(
     *,
     kept: int = BLOCK,
     end_weights: int = END_BITS,
+    calibrator: str = DEFAULT_CALIBRATOR,
 ) -> Network:
-    """The network of a float .onnx file pruned to `kept` weights of 4 and quantised to 8 or 4 bits, with
-    seeded random inputs.
-
-    Ranges are measured on calibration data, if given; else they are the file's, or measured on random images.
-    Raises an AssayError."""
+    """The network of a float or QONNX .onnx file, with seeded random inputs; the arguments are those of
+    `Recipe`. Raises an AssayError."""
+    recipe = Recipe(bits, calibration, kept, end_weights, calibrator)
     try:
-        loaded = load_onnx(path)
-        float_graph = run_passes(loaded.graph, FLOAT_PASSES)
-        if not is_pruned(float_graph, kept):
-            float_graph, loaded = prune(float_graph, kept), _without_inner_ranges(loaded)
-        graph = quantised(float_graph, _ranges(float_graph, loaded, calibration), bits, end_weights)
+        return from_loaded(load_onnx(path), path.stem, recipe)
     except AssayError as error:
-        raise _located(error, path, calibration) from None
-    return Network(path.stem, graph, _random_source(graph), float_graph, loaded.host_operators, kept)
+        raise _located(error, str(path), calibration) from None
+
+
+def from_torch(
+    module: Any,
+    example_input: Any,
+    recipe: Recipe = DEFAULT_RECIPE,
+    name: str = "module",
+) -> Network:
+    """The network of a float torch.nn.Module, with seeded random inputs.
+
+    example_input: tensor or array (1, channels, height, width) of float32. Raises an AssayError."""
+    return from_loaded(load_torch(module, example_input, name), name, recipe)
+
+
+def from_factory(target: str, recipe: Recipe) -> Network:
+    """The network of `file.py:function`, which returns (module, example input). Raises an AssayError."""
+    loaded = load_factory(target)
+    try:
+        return from_loaded(loaded, loaded.graph.name, recipe)
+    except AssayError as error:
+        raise _located(error, target, recipe.calibration) from None
+
+
+def from_loaded(loaded: Loaded, name: str, recipe: Recipe) -> Network:
+    """The network of what a front end read, pruned and quantised. Raises an AssayError."""
+    float_graph = run_passes(loaded.graph, FLOAT_PASSES)
+    if not is_pruned(float_graph, recipe.kept):
+        float_graph, loaded = prune(float_graph, recipe.kept), without_inner_ranges(loaded)
+    ranges = ranges_of(float_graph, loaded, recipe)
+    graph = quantised(float_graph, ranges, recipe.bits, recipe.end_weights, loaded.prescribed)
+    return Network(name, graph, _random_source(graph), float_graph, loaded.host_operators, recipe.kept)
 
 
 def from_float(
@@ -141,51 +164,23 @@ def from_float(
     kept: int = BLOCK,
     end_weights: int = END_BITS,
     input_range: Range | None = None,
+    calibrator: str = DEFAULT_CALIBRATOR,
 ) -> Network:
     """The network of a float graph as `from_onnx` makes it, calibrated on images in the input's real values.
 
     input_range: the least and greatest real input, where it is known. Raises an AssayError."""
     float_graph = prune(run_passes(graph, FLOAT_PASSES), kept)
-    ranges = calibrate(float_graph, images)
+    ranges = calibrate(float_graph, images, calibrator, bits)
     if input_range is not None:
         ranges[graph.inputs[0]] = input_range
     integers = quantised(float_graph, ranges, bits, end_weights)
     return Network(graph.name, integers, _random_source(integers), float_graph, kept=kept)
 
 
-def _without_inner_ranges(loaded: Loaded) -> Loaded:
-    """Without the ranges of maps that pruning has changed: only the input's still hold."""
-    ranges = {name: value for name, value in loaded.ranges.items() if name in loaded.graph.inputs}
-    return replace(loaded, ranges=ranges)
-
-
-def _located(error: AssayError, path: Path, calibration: str | Path | None) -> AssayError:
+def _located(error: AssayError, file: str, calibration: str | Path | None) -> AssayError:
     """The error naming the network's file, unless it names one of the calibration data."""
     names_data = calibration is not None and error.file.startswith(str(calibration))
-    return error if names_data else error.in_file(str(path))
-
-
-def _ranges(graph: Graph, loaded: Loaded, calibration: str | Path | None) -> dict[str, Range]:
-    name, shape = graph.inputs[0], graph.tensor(graph.inputs[0]).shape
-    if calibration is not None:
-        data = read_data(_existing(calibration), shape)
-        ranges = calibrate(graph, as_real(data, str(calibration)))
-        return ranges | ({name: UNIT_RANGE} if data.dtype == np.uint8 else {})
-    if _complete(graph, loaded.ranges):
-        return loaded.ranges
-    least, greatest = loaded.ranges.get(name, UNIT_RANGE)
-    generator = np.random.default_rng(CALIBRATION_SEED)
-    images = generator.random((RANDOM_CALIBRATION_IMAGES, *shape[1:]), dtype=np.float32)
-    measured = calibrate(graph, images * np.float32(greatest - least) + np.float32(least))
-    return measured | {name: (least, greatest)} | loaded.ranges
-
-
-def _complete(graph: Graph, ranges: dict[str, Range]) -> bool:
-    try:
-        quantised(graph, ranges, 8)
-    except MissingRange:
-        return False
-    return True
+    return error if names_data else error.in_file(file)
 
 
 def _random_source(graph: Graph) -> Source:
@@ -197,9 +192,3 @@ def _random_source(graph: Graph) -> Source:
         return Inputs(generator.integers(quantisation.low, quantisation.high, size, np.int8, endpoint=True))
 
     return source
-
-
-def _existing(path: str | Path) -> Path:
-    if not Path(path).exists():
-        raise BadData("no such file or folder", file=str(path))
-    return Path(path)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from compiler.program import Layer, Program
+from compiler.program import Layer, Part, Program
 
 Indices = npt.NDArray[np.int64]
 Records = npt.NDArray[np.void]
@@ -19,12 +19,13 @@ class Observed:
     """One tensor as it was seen, all arrays of its shape.
 
     written: the element was shown; record: index in the records of the one that showed it last (-1: none);
-    conflicts: two records showed different values."""
+    conflicts: two records showed different values; expected: the element is this layer's to show."""
 
     values: npt.NDArray[np.int8]
     written: npt.NDArray[np.bool_]
     record: Indices
     conflicts: npt.NDArray[np.bool_]
+    expected: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,25 @@ def gather(program: Program, layer: int, taps: Records) -> Gathered:
         seen[name], beyond = _scatter(table.tensors[name], taps, chosen[mine], rows[mine])
         outside.append(beyond)
     tensors = {name: _reshaped(seen[holder], table.tensors[name]) for name, holder in table.aliases.items()}
+    for part in table.parts:
+        whole = tensors.get(part.tensor) or _nothing(table.tensors[part.tensor])
+        tensors[part.tensor] = _with_part(whole, seen[part.holder], part)
     return Gathered(tensors, np.concatenate(outside))
+
+
+def _nothing(shape: tuple[int, ...]) -> Observed:
+    nowhere = np.zeros(shape, np.bool_)
+    return Observed(np.zeros(shape, np.int8), nowhere, np.full(shape, -1, np.int64), nowhere, nowhere)
+
+
+def _with_part(whole: Observed, seen: Observed, part: Part) -> Observed:
+    """The whole with what was seen of a part of it in its place."""
+    row, column = np.divmod(np.arange(seen.values.size), part.run)
+    place = part.first + row * part.pitch + column
+    arrays = {name: values.copy() for name, values in vars(whole).items()}
+    for name, values in arrays.items():
+        values.reshape(-1)[place] = getattr(seen, name).reshape(-1)
+    return Observed(**arrays)
 
 
 def _lookup(layer: Layer, records: Records) -> tuple[Indices, npt.NDArray[np.bool_]]:
@@ -78,7 +97,8 @@ def _scatter(
     values[target] = shown
     record[target] = np.broadcast_to(chosen[:, None], used.shape)[used]
     conflicts[target[values[target] != shown]] = True
-    return _reshaped(Observed(values, record >= 0, record, conflicts), shape), beyond
+    everywhere = np.ones(size, np.bool_)
+    return _reshaped(Observed(values, record >= 0, record, conflicts, everywhere), shape), beyond
 
 
 def _elements(taps: Records, chosen: Indices, rows: Indices) -> tuple[Indices, npt.NDArray[np.bool_]]:
@@ -91,9 +111,4 @@ def _elements(taps: Records, chosen: Indices, rows: Indices) -> tuple[Indices, n
 
 
 def _reshaped(seen: Observed, shape: tuple[int, ...]) -> Observed:
-    return Observed(
-        seen.values.reshape(shape),
-        seen.written.reshape(shape),
-        seen.record.reshape(shape),
-        seen.conflicts.reshape(shape),
-    )
+    return Observed(**{name: values.reshape(shape) for name, values in vars(seen).items()})

@@ -59,9 +59,22 @@ class Observation:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A layer makes some channels of `tensor`, others are made by other layers: element e of the observed
+    `holder` is flat element first + e // run * pitch + e % run."""
+
+    tensor: str
+    holder: str
+    first: int
+    run: int
+    pitch: int
+
+
+@dataclass(frozen=True)
 class Layer:
     """One entry of the layer table. macs: multiply-accumulates, those with padding included; macs_executed:
-    what the MACS counter counts; tensors: every graph tensor that can be observed, with its shape."""
+    what the MACS counter counts; tensors: everything that can be observed, with its shape; aliases: graph tensors
+    that are the bytes of another one, observed whole; parts: those of which this layer makes some channels."""
 
     name: str
     nodes: tuple[str, ...]
@@ -71,6 +84,7 @@ class Layer:
     aliases: Mapping[str, str]
     writes: tuple[Region, ...]
     observations: tuple[Observation, ...]
+    parts: tuple[Part, ...] = ()
 
     @cached_property
     def table(self) -> npt.NDArray[np.int64]:

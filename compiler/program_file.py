@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from compiler.errors import MalformedFile
-from compiler.program import Geometry, Layer, Observation, Placement, Program, Region
+from compiler.program import Geometry, Layer, Observation, Part, Placement, Program, Region
 
 MAGIC = b"ASSAYPRG"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _HEAD = struct.Struct("<8sIIII")
 _AFTER_CRC = 16
 
@@ -56,6 +56,7 @@ def _describe(program: Program) -> dict[str, Any]:
     return description | places | {"layers": [_describe_layer(layer) for layer in program.layers]}
 
 
+_PART = tuple(Part.__dataclass_fields__)
 _GEOMETRY = tuple(Geometry.__dataclass_fields__)
 
 
@@ -70,6 +71,7 @@ def _describe_layer(layer: Layer) -> dict[str, Any]:
         "aliases": layer.aliases,
         "writes": [asdict(region) for region in layer.writes],
         "observations": rows,
+        "parts": [[getattr(part, name) for name in _PART] for part in layer.parts],
     }
 
 
@@ -130,7 +132,14 @@ def _layer(layer: dict[str, Any]) -> Layer:
         aliases={name: _typed(holder, str) for name, holder in layer["aliases"].items()},
         writes=tuple(Region(_typed(r["offset"], int), _typed(r["length"], int)) for r in layer["writes"]),
         observations=tuple(_observation(row) for row in layer["observations"]),
+        parts=tuple(_part(row) for row in layer["parts"]),
     )
+
+
+def _part(row: list[Any]) -> Part:
+    tensor, holder, *numbers = row
+    first, run, pitch = _shape(numbers)
+    return Part(_typed(tensor, str), _typed(holder, str), first, run, pitch)
 
 
 def _observation(row: list[Any]) -> Observation:

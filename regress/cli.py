@@ -1,4 +1,4 @@
-"""The `assay` command: list, compile, disasm, run, regress.
+"""The `assay` command: list, optimize, compile, disasm, run, regress.
 
 Exit codes: 0 all is well, 1 the design is wrong, 2 the input is, 3 the machine is.
 """
@@ -23,7 +23,12 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pret
 console = Console() if sys.stdout.isatty() else Console(width=LOG_COLUMNS)
 
 Variant = Annotated[str, typer.Argument(help="An accelerator: `assay list` names them.")]
-Network = Annotated[str, typer.Argument(help="A network's name, or a .tflite or .onnx file.")]
+Network = Annotated[
+    str,
+    typer.Argument(
+        help="A network's name, a .tflite or .onnx file, or file.py:function for a PyTorch module."
+    ),
+]
 Config = Annotated[str, typer.Option(help="A size of the accelerator.")]
 Bits = Annotated[
     int | None,
@@ -42,6 +47,10 @@ EndWeights = Annotated[
         help="Bits of the first and last layer's weights in a 4-bit network; default: the network's."
     ),
 ]
+Calibrator = Annotated[
+    str,
+    typer.Option(help="How ranges are chosen on calibration data: minmax (the default), percentile or mse."),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of stimulus, stalls and start values.")]
 
 
@@ -54,6 +63,29 @@ def list_command() -> None:
 
 
 @app.command()
+def optimize(
+    variant: Variant,
+    network: Network,
+    config: Config = "small",
+    calibration: Annotated[str, typer.Option(help="Images or .npy file to calibrate on.")] = "",
+    data: Annotated[str, typer.Option(help="Images or .npy file to judge by; default: --calibration.")] = "",
+    labels: Annotated[str, typer.Option(help=".npy file of the data's classes; default: float's.")] = "",
+    images: Annotated[int | None, typer.Option(min=1, help="Number of images to judge by.")] = None,
+    bits: Annotated[int | None, typer.Option(help="Only 8 or 4 bits.")] = None,
+    sparsity: Annotated[str, typer.Option(help="Only 4:4, 2:4 or 1:4.")] = "",
+    calibrator: Annotated[str, typer.Option(help="Only minmax, percentile or mse.")] = "",
+    end_weights: Annotated[int, typer.Option(help="Bits of the end layers' weights at 4 bits.")] = 8,
+    json: Annotated[str, typer.Option(help="Write the report to this file.")] = "",
+) -> None:
+    """Report what folding, quantising and pruning a network cost in accuracy and gain in cycles."""
+    from regress.optimize import Data, optimize, plan
+
+    chosen = plan(bits, sparsity, calibrator, end_weights)
+    judged = Data(calibration, data, labels, images)
+    optimize(variant, network, config, chosen, judged, console, json)
+
+
+@app.command()
 def compile(
     variant: Variant,
     network: Network,
@@ -62,6 +94,7 @@ def compile(
     calibration: Calibration = "",
     sparsity: Sparsity = "",
     end_weights: EndWeights = None,
+    calibrator: Calibrator = "",
     output: Annotated[str, typer.Option("--output", "-o", help="The program file.")] = "",
 ) -> None:
     """Compile a network into a program file."""
@@ -69,7 +102,7 @@ def compile(
 
     file = Path(output or f"{Path(network).stem}.{variant}.{config}.program")
     check_output(file)
-    asked = Asked(bits, calibration, sparsity, end_weights)
+    asked = Asked(bits, calibration, sparsity, end_weights, calibrator)
     program = compile_program(variant, network, config, asked)
     program.save(file)
     sizes = (
@@ -101,15 +134,17 @@ def run(
     calibration: Calibration = "",
     sparsity: Sparsity = "",
     end_weights: EndWeights = None,
+    calibrator: Calibrator = "",
     waves: Annotated[bool, typer.Option(help="Record waves (FST).")] = False,
+    apart: Annotated[int, typer.Option(min=0, help="Each layer alone, in this many simulations.")] = 0,
 ) -> None:
     """Run a network through an accelerator's RTL and compare every layer with the golden model."""
     from regress.network import Asked, Order, check_output, run_order, show, write_json
 
     if json:
         check_output(Path(json))
-    asked = Asked(bits, calibration, sparsity, end_weights)
-    order = Order(variant, network, config, sim, layers, images, input, seed, waves, asked)
+    asked = Asked(bits, calibration, sparsity, end_weights, calibrator)
+    order = Order(variant, network, config, sim, layers, images, input, seed, waves, asked, apart)
     result = run_order(order)
     show(result, console)
     if json:

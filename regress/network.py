@@ -19,6 +19,7 @@ from regress.execute import plain
 from regress.report.networks import speed_line
 from regress.simulators import SimulatorError, find
 from regress.simulators.cache import ROOT, locked
+from tb.apart import run_apart
 from tb.launch import run_network
 
 SHOWN_FAILURES = 10
@@ -32,6 +33,7 @@ class Asked:
     calibration: str = ""
     sparsity: str = ""
     end_weights: int | None = None
+    calibrator: str = ""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -46,7 +48,7 @@ class Asked:
             f"{self.bits}bit" if self.bits else "",
             f"ends{self.end_weights}" if self.end_weights else "",
         )
-        return tuple(word for word in (bits, sparsity, ends) if word)
+        return tuple(word for word in (bits, sparsity, ends, self.calibrator) if word)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Order:
     seed: int
     trace: bool
     asked: Asked
+    apart: int = 0
 
     @property
     def folder(self) -> Path:
@@ -96,6 +99,8 @@ def run_order(order: Order) -> dict[str, Any]:
         raise SimulatorError(f"{order.simulator} cannot be used: {reason}")
     # A second run with the same arguments waits: both leave their files in one folder.
     with locked(order.folder.with_suffix(".lock")):
+        if order.apart:
+            return _run_apart(order)
         return run_network(
             order.variant,
             order.network,
@@ -109,6 +114,23 @@ def run_order(order: Order) -> dict[str, Any]:
             trace=order.trace,
             **order.asked.options,
         )
+
+
+def _run_apart(order: Order) -> dict[str, Any]:
+    if order.layers or order.trace:
+        raise BadData("--apart runs every layer alone, without waves: --layers and --waves are not for it")
+    return run_apart(
+        order.variant,
+        order.network,
+        order.config,
+        order.simulator,
+        order.images,
+        order.input or None,
+        order.seed,
+        order.folder,
+        order.apart,
+        **order.asked.options,
+    )
 
 
 def check_output(file: Path) -> None:
@@ -153,10 +175,16 @@ def settings_line(settings: Mapping[str, Any]) -> str:
     return "; ".join([f"weights {settings['sparsity']}", *ends])
 
 
+COLUMNS = (
+    "cycles", "model", "use", "compute", "read", "write", "depend", "read B", "written B", "MACs", "skipped",
+)  # fmt: skip
+
+
 def layer_table(result: Mapping[str, Any]) -> Table:
-    """Cycles, stalls, bytes and MACs of every layer, and whether it equals golden."""
+    """Cycles, what the cycle model said, use of the multipliers, cycles of the array computing and waiting (for
+    memory, for results to leave, for another unit), bytes and MACs of every layer, and whether it equals golden."""
     table = Table("layer", "equal", title=f"{result['network']} on {result['variant']} {result['config']}")
-    for column in ("cycles", "compute", "stalled", "read B", "written B", "MACs", "skipped"):
+    for column in COLUMNS:
         table.add_column(column, justify="right")
     for layer in result["layers"]:
         table.add_row(*layer_row(layer))
@@ -167,7 +195,13 @@ def layer_row(layer: Mapping[str, Any]) -> Iterator[str]:
     """The figures of one layer."""
     yield layer["name"]
     yield "yes" if layer["equal"] else "NO"
-    numbers = (layer["cycles"], layer["compute_cycles"], sum(layer["stalls"].values()))
+    yield f"{layer['cycles']:,}"
+    predicted = layer.get("predicted")
+    yield "" if predicted is None else f"{predicted:,}"
+    yield f"{layer['utilisation']:.1%}" if "utilisation" in layer else ""
+    yield f"{layer['compute_cycles']:,}"
+    stalls = layer["stalls"]
+    numbers = (stalls["read"], stalls["write"], stalls["dependency"])
     traffic = (layer["bytes_read"], layer["bytes_written"], layer["macs"], layer["macs_skipped"])
     for number in (*numbers, *traffic):
         yield f"{number:,}"

@@ -57,10 +57,10 @@ def coordinate(image: int, shape: tuple[int, ...], element: int) -> tuple[int, .
 def compare_observed(
     layer: str, node: str, image: int, expected: Integers, seen: Observed, taps: Records
 ) -> Mismatch | None:
-    """The first difference between golden (one image's tensor) and what the taps showed; None if there is
-    none."""
+    """The first difference between golden (one image's tensor) and what the taps showed of it; None if there
+    is none."""
     values, written = seen.values.reshape(-1), seen.written.reshape(-1)
-    wrong = np.flatnonzero((values != expected.reshape(-1)) | ~written)
+    wrong = np.flatnonzero(((values != expected.reshape(-1)) | ~written) & seen.expected.reshape(-1))
     if not len(wrong):
         return None
     at = int(wrong[0])

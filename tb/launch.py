@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from compiler.errors import AssayError, BadData
+from compiler.network import Network
 from compiler.networks import load as load_network
 from compiler.program import Program
 from regress.simulators import Outcome, Run
 from tb.job import JOB, Job, Request
 from tb.model import TOP, built_model, memory_words
 from tb.outcome import GIVE_UP, RequestOutcome, hopeless, load_outcomes
+from tb.performance import misjudged, speed, with_model
 from tb.placement import place, write_regions
 from tb.prepare import Stimulus, golden, request, stimulus
 from tb.settings import AT_ONCE, CALM, ControlTiming, MemorySettings
@@ -55,13 +57,7 @@ def run_network(
     and more. Raises AssayError for bad input, BuildError and SimulatorError for what is not the design's
     fault."""
     sizes = find_config(variant, config)
-    made = load_network(network, **asked)
-    made = made.with_inputs(input_path) if input_path else made
-    pixels = made.images(images, seed)
-    try:
-        prepared = stimulus(variant, sizes, made.graph, {made.graph.inputs[0]: pixels}, cached=True)
-    except AssayError as error:
-        raise error.in_file(network) from None
+    made, prepared = prepared_network(variant, network, sizes, images, input_path, seed, asked)
     if layers:
         prepared = sliced(variant, sizes, prepared, layers)
     check_limits(
@@ -70,25 +66,47 @@ def run_network(
     batches = [min(BATCH, images - first) for first in range(0, images, BATCH)]
     prepare_folder(folder)
     item = request(prepared, folder, "network", seed, batches, memory=memory)
-    done, outcomes = simulate(variant, config, simulator, [item], folder, seed, trace=trace,
-    coverage=coverage,
-                              timeout_seconds=timeout_seconds)  # fmt: skip
-    result = network_result(prepared, done, outcomes, sizes.clock_mhz)
+    done, outcomes = simulate(
+        variant, config, simulator, [item], folder, seed, trace=trace, coverage=coverage,
+        timeout_seconds=timeout_seconds,
+    )  # fmt: skip
+    result = network_result(prepared, done, outcomes, sizes)
     labels = None if layers else made.labels(images, seed)
     if labels is not None:
         result["accuracy"] = accuracy(prepared, labels, outcomes[0].classes)
-    result.update(
-        settings=made.settings(),
-        stimulus=prepared.digest,
-        variant=variant,
-        config=config,
-        simulator=simulator,
-        network=made.name,
-        images=images,
-        seed=seed,
-    )
+    result |= described(made, prepared, variant, config, simulator, seed)
     (folder / "network.json").write_text(json.dumps(result, indent=1))
     return result
+
+
+def prepared_network(
+    variant: str, network: str, sizes: Any, images: int, input_path: str | Path | None, seed: int,
+    asked: Mapping[str, Any],
+) -> tuple[Network, Stimulus]:  # fmt: skip
+    """The network, and its program with inputs and golden tensors. Raises AssayError."""
+    made = load_network(network, **asked)
+    made = made.with_inputs(input_path) if input_path else made
+    pixels = {made.graph.inputs[0]: made.images(images, seed)}
+    try:
+        return made, stimulus(variant, sizes, made.graph, pixels, cached=True)
+    except AssayError as error:
+        raise error.in_file(network) from None
+
+
+def described(
+    made: Network, prepared: Stimulus, variant: str, config: str, simulator: str, seed: int
+) -> dict[str, Any]:
+    """What a result says of how it came about."""
+    return {
+        "settings": made.settings(),
+        "stimulus": prepared.digest,
+        "variant": variant,
+        "config": config,
+        "simulator": simulator,
+        "network": made.name,
+        "images": prepared.images,
+        "seed": seed,
+    }
 
 
 def check_limits(program: Program, images: int, words: int, memory_bytes: int, seed: int) -> None:
@@ -174,18 +192,18 @@ def complete(requests: Sequence[Request], found: list[RequestOutcome], done: Out
 
 
 def network_result(
-    made: Stimulus, done: Outcome, outcomes: Sequence[RequestOutcome], clock_mhz: float
+    made: Stimulus, done: Outcome, outcomes: Sequence[RequestOutcome], config: Any
 ) -> dict[str, Any]:
     """result.json of a whole network: layers and cycles are sums over all images."""
     (outcome,) = outcomes
-    seconds = outcome.cycles / (clock_mhz * 1e6)
-    operations = 2 * sum(layer.macs for layer in made.program.layers) * outcome.images
+    layers = outcome.layers
+    if len(layers) == len(made.program.layers):
+        layers = with_model(layers, made.program, outcome.images, config)
     return {
         "verdict": "pass" if outcome.passed else "fail",
         "cycles": outcome.cycles,
-        "fps": outcome.images / seconds if seconds else 0.0,
-        "gops": operations / seconds / 1e9 if seconds else 0.0,
-        "layers": outcome.layers,
+        **speed(outcome.cycles, outcome.images, layers, config),
+        "layers": layers,
         "program_bytes": outcome.program_bytes,
         "checked": outcome.values,
         "tensors": outcome.tensors,
@@ -223,8 +241,12 @@ def regress_network(
     *, variant: str, config: str, simulator: str, seeds: Sequence[int], first: int, folder: Path, trace: bool,
     coverage: bool, network: str, images: int = 1, asked: Mapping[str, Any] | None = None, **_: Any,
 ) -> Mapping[str, Any]:  # fmt: skip
-    """Regression job: a network's images, every node compared."""
-    return run_network(
+    """Regression job: a network's images, every node compared, and the cycle model held against the RTL."""
+    result = run_network(
         variant, network, config, simulator, images=images, seed=seeds[0], folder=folder / "simulation",
         trace=trace, coverage=coverage, **(asked or {}),
     )  # fmt: skip
+    wrong = list(misjudged(result["layers"], images)) if result["verdict"] == "pass" else []
+    if wrong:
+        result |= {"verdict": "fail", "failures": wrong}
+    return result

@@ -147,7 +147,7 @@ class Scoreboard(uvm_subscriber):
             self._unexplained(item, gathered.unexplained)
         for node, seen in gathered.tensors.items():
             golden = expected.tensors[node][position]
-            self._tally(golden.size)
+            self._tally(int(seen.expected.sum()))
             self._judge(total, compare_observed(layer.name, node, position, golden, seen, item.taps))
             self._check_shown_once(total, node, int(seen.conflicts.sum()))
 

@@ -14,6 +14,24 @@ Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
+class IntegerWeights:
+    """Weights that the file states as integers. largest: the greatest magnitude in each output channel, which
+    with the channel's real weights gives their scale, also after batch norm was folded into them."""
+
+    bits: int
+    largest: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Prescribed:
+    """What the file states about its integers. bits: of maps by tensor name, whose ranges then are exact;
+    weights: by the name of the node that reads them."""
+
+    bits: dict[str, int] = field(default_factory=dict)
+    weights: dict[str, IntegerWeights] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Loaded:
     """graph: the network in IR layout; ranges: (least, greatest) real value by tensor name, as far as the
     file states them; host_operators: what the host does before or after the graph, e.g. SOFTMAX."""
@@ -21,6 +39,7 @@ class Loaded:
     graph: Graph
     ranges: dict[str, Range] = field(default_factory=dict)
     host_operators: tuple[str, ...] = ()
+    prescribed: Prescribed = field(default_factory=Prescribed)
 
 
 def read_file(path: str | Path) -> bytes:

@@ -1,4 +1,4 @@
-"""ONNX front end: a float network to the IR.
+"""ONNX front end: a float network, or a QONNX one, to the IR.
 
 ONNX keeps maps NCHW, the IR NHWC. Shapes and weights are turned here, once. A map flattened by ONNX runs
 channel by channel, in the IR pixel by pixel: columns of a fully connected layer that reads one are reordered.
@@ -24,6 +24,7 @@ from compiler.frontends.loaded import Loaded, Range, read_file
 from compiler.frontends.onnx_builder import MOST_ELEMENTS, Builder
 from compiler.frontends.onnx_format import InputRecord, ModelRecord, NodeRecord, decode
 from compiler.frontends.onnx_operators import translate
+from compiler.frontends.qonnx import without_quantisers
 from golden.check import check
 from golden.ir import GraphError, Tensor
 
@@ -34,14 +35,21 @@ TRAILING_HOST_OPERATORS = ("Softmax", "LogSoftmax")
 def load_onnx(path: str | Path) -> Loaded:
     """Graph and activation ranges of a float .onnx file, operator sets 9 to 22; a symbolic batch becomes 1.
 
+    Of a QONNX file also bits of maps and weights (`qonnx.py`); the graph has its weights as real values.
     Ranges are metadata of the file: `assay.range.<tensor>` is "least,greatest". Raises an AssayError that
     names file, node and rule."""
     try:
-        return _load(decode(read_file(path)), Path(path).stem)
-    except GraphError as error:
-        raise IllegalGraph(str(error), file=str(path)) from None
+        return load_onnx_bytes(read_file(path), Path(path).stem)
     except AssayError as error:
         raise error.in_file(str(path)) from None
+
+
+def load_onnx_bytes(data: bytes, name: str) -> Loaded:
+    """The same from a file's bytes, for a graph of the given name. Raises an AssayError without a file."""
+    try:
+        return _load(decode(data), name)
+    except GraphError as error:
+        raise IllegalGraph(str(error)) from None
 
 
 def _load(model: ModelRecord, name: str) -> Loaded:
@@ -49,14 +57,16 @@ def _load(model: ModelRecord, name: str) -> Loaded:
         raise UnsupportedOperator(
             f"has {len(model.inputs)} inputs and {len(model.outputs)} outputs, must have one of each"
         )
-    model, host_operators = _without_host_operators(model)
+    taken = without_quantisers(model)
+    model, host_operators = _without_host_operators(taken.model)
     build = Builder(model, _image(model.inputs[0]))
     for node in model.nodes:
         translate(build, node)
     graph = build.graph(name)
     check(graph)
-    ranges = {tensor: value for tensor, value in _ranges(model).items() if tensor in graph.tensors}
-    return Loaded(graph, ranges, host_operators)
+    stated = _ranges(model) | taken.ranges
+    ranges = {tensor: value for tensor, value in stated.items() if tensor in graph.tensors}
+    return Loaded(graph, ranges, host_operators, taken.prescribed)
 
 
 def _without_host_operators(model: ModelRecord) -> tuple[ModelRecord, tuple[str, ...]]:

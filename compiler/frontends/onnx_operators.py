@@ -12,7 +12,13 @@ from compiler.errors import AssayError, DynamicShape, IllegalGraph, MalformedFil
 from compiler.frontends.onnx_builder import Builder, Floats, attribute, inputs, only
 from compiler.frontends.onnx_format import NodeRecord
 from compiler.frontends.onnx_moves import concat, pad, strided_slice
-from compiler.frontends.onnx_windows import average_pool, convolution, global_average_pool, max_pool
+from compiler.frontends.onnx_windows import (
+    average_pool,
+    convolution,
+    global_average_pool,
+    max_pool,
+    reduce_mean,
+)
 from golden.ir import Add, BatchNorm, Conv2D, FullyConnected, GraphError, Relu, Reshape
 
 
@@ -225,6 +231,7 @@ RULES: dict[str, Callable[[Builder, NodeRecord], None]] = {
     "MatMul": _matmul,
     "MaxPool": max_pool,
     "Pad": pad,
+    "ReduceMean": reduce_mean,
     "Relu": _relu,
     "Reshape": _reshape,
     "Slice": strided_slice,

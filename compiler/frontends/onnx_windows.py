@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from compiler.errors import MalformedFile, UnsupportedOperator
 from compiler.frontends.onnx_builder import Builder, Padding, attribute, inputs, only
 from compiler.frontends.onnx_format import NodeRecord
 from compiler.frontends.windows import ceil_padding, check_window, same_padding
-from golden.ir import Conv2D, Pool2D
+from golden.ir import Conv2D, Pool2D, Reshape
 
 Pair = tuple[int, int]
 
@@ -49,6 +51,26 @@ def average_pool(build: Builder, node: NodeRecord) -> None:
     """Average over the positions inside the map only."""
     only(node, *WINDOW, "ceil_mode", "count_include_pad")
     _pool(build, node, "average")
+
+
+def reduce_mean(build: Builder, node: NodeRecord) -> None:
+    """The mean over height and width is global average pooling, and a vector where it drops them."""
+    only(node, "axes", "keepdims", "noop_with_empty_axes")
+    name, axes = inputs(node, 1, 2)
+    source = build.image_map(name)
+    given = build.constant(axes, "axes").reshape(-1) if axes else attribute(node, "axes", (0,))
+    chosen = tuple(int(axis) for axis in given)
+    if sorted(axis + 4 if axis < 0 else axis for axis in chosen) != [2, 3]:
+        raise UnsupportedOperator(f"axes {chosen} must be height and width: 2 and 3")
+    _, height, width, channels = build.shape(source)
+    pool = Pool2D("average", (height, width), (1, 1))
+    if attribute(node, "keepdims", 1):
+        build.make(node, pool, source)
+        return
+    mean = replace(node, outputs=(f"{node.outputs[0]}.mean",))
+    build.make(mean, pool, source)
+    vector = replace(node, name=f"{node.name}.vector")
+    build.make_shaped(vector, Reshape(), (1, channels), mean.outputs[0])
 
 
 def global_average_pool(build: Builder, node: NodeRecord) -> None:

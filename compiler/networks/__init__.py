@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from compiler.errors import BadData, UnknownName
-from compiler.network import Network, from_onnx, from_tflite
+from compiler.frontends.torch_module import is_factory
+from compiler.network import Network, from_factory, from_onnx, from_tflite
 from compiler.networks import fashion, resnet8, resnet20, resnet50, squeezenet10
 from compiler.networks.spec import DEFAULT_END_WEIGHTS, DENSE, NetworkSpec, Options, settled
+from compiler.passes.calibrate import DEFAULT_CALIBRATOR
 
 _SPECS = {
     spec.name: spec
@@ -30,7 +32,9 @@ def names() -> tuple[str, ...]:
 def network(name: str) -> NetworkSpec:
     """The network of that name. Raises UnknownName."""
     if name not in _SPECS:
-        raise UnknownName(f"no network '{name}': there are {', '.join(_SPECS)}, or a .tflite or .onnx file")
+        raise UnknownName(
+            f"no network '{name}': there are {', '.join(_SPECS)}, a .tflite or .onnx file, or file.py:function"
+        )
     return _SPECS[name]
 
 
@@ -41,12 +45,15 @@ def load(
     calibration: str | Path | None = None,
     sparsity: str = DENSE,
     end_weights: int | None = None,
+    calibrator: str = DEFAULT_CALIBRATOR,
 ) -> Network:
-    """A network by name, or from a user's .tflite or .onnx file.
+    """A network by name, or from a user's .tflite or .onnx file, or PyTorch module (`file.py:function`).
 
     The options are those of `spec.Options`; calibration data is a .npy or image file, or a folder of them,
     without which the ranges in an .onnx file are used, or else random images. Raises an AssayError."""
-    options = Options(bits, calibration, sparsity, end_weights)
+    options = Options(bits, calibration, sparsity, end_weights, calibrator)
+    if is_factory(name):
+        return from_factory(name, settled(options, DEFAULT_END_WEIGHTS, name).recipe)
     match Path(name).suffix:
         case ".tflite":
             if options not in (Options(), Options(bits=8)):
@@ -60,6 +67,7 @@ def load(
                 chosen.calibration,
                 kept=chosen.kept,
                 end_weights=chosen.end_weights,
+                calibrator=chosen.calibrator,
             )
     spec = network(name)
     chosen = spec.settled(options)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from compiler.calibration import UNIT_RANGE
 from compiler.errors import MalformedFile, UnknownName
 from compiler.frontends.onnx_file import load_onnx
 from compiler.images import as_integers, as_real
-from compiler.network import UNIT_RANGE, Inputs, Network, from_float, from_onnx, input_quantisation
+from compiler.network import Inputs, Network, from_float, from_onnx, input_quantisation
 from compiler.networks.spec import DENSE, NetworkSpec, Settings
 from compiler.passes.prune import is_pruned
 from golden.networks import fashion

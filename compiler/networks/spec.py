@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from compiler.calibration import Recipe
 from compiler.errors import BadData
 from compiler.network import Network
+from compiler.passes.calibrate import DEFAULT_CALIBRATOR, check_calibrator
 from compiler.passes.prune import BLOCK
 
 BIT_WIDTHS = (8, 4)
@@ -23,12 +25,13 @@ class Options:
 
     bits: of weights and maps, 8 or 4. end_weights: of the weights of the first and last layer of a 4-bit
     network. sparsity: weights that stay in a block, '4:4', '2:4' or '1:4'. calibration: data to measure ranges
-    on, for a user's .onnx file. Raises BadData for other values."""
+    on, for a user's .onnx file; calibrator: the method. Raises BadData for other values."""
 
     bits: int | None = None
     calibration: str | Path | None = None
     sparsity: str = DENSE
     end_weights: int | None = None
+    calibrator: str = DEFAULT_CALIBRATOR
 
     def __post_init__(self) -> None:
         for option, value in (("--bits", self.bits), ("--end-weights", self.end_weights)):
@@ -36,6 +39,7 @@ class Options:
                 raise BadData(f"{option} is {value}, must be 8 or 4")
         if self.sparsity not in SPARSITIES:
             raise BadData(f"--sparsity is '{self.sparsity}', must be {', '.join(SPARSITIES)}")
+        check_calibrator(self.calibrator)
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,15 @@ class Settings:
     end_weights: int
     sparsity: str = DENSE
     calibration: str | Path | None = None
+    calibrator: str = DEFAULT_CALIBRATOR
 
     @property
     def kept(self) -> int:
         return SPARSITIES[self.sparsity]
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(self.bits, self.calibration, self.kept, self.end_weights, self.calibrator)
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,8 @@ class NetworkSpec:
         """Raises BadData for what this network does not come in."""
         if options.calibration:
             raise BadData("--calibration is for float .onnx files", file=self.name)
+        if options.calibrator != DEFAULT_CALIBRATOR:
+            raise BadData("--calibrator is for float .onnx files", file=self.name)
         bits = options.bits if options.bits in self.bits else self.bits[0]
         if options.bits not in (None, *self.bits):
             raise BadData(f"comes in {self.bits[0]} bits, not in {options.bits}", file=self.name)
@@ -84,4 +95,4 @@ def settled(options: Options, end_weights: int, file: str) -> Settings:
     if bits == DEFAULT_BITS and options.end_weights not in (None, DEFAULT_END_WEIGHTS):
         raise BadData("--end-weights 4 is for networks of 4 bits", file=file)
     chosen = options.end_weights or (end_weights if bits != DEFAULT_BITS else DEFAULT_END_WEIGHTS)
-    return Settings(bits, chosen, options.sparsity, options.calibration)
+    return Settings(bits, chosen, options.sparsity, options.calibration, options.calibrator)

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from compiler.calibration import UNIT_RANGE
 from compiler.images import LARGEST_PIXEL, as_integers, as_real
-from compiler.network import UNIT_RANGE, Inputs, Network, from_float, input_quantisation
+from compiler.network import Inputs, Network, from_float, input_quantisation
 from compiler.networks import photographs
 from compiler.networks.building import Arrays, FloatGraph, Floats
 from compiler.networks.spec import NetworkSpec, Settings

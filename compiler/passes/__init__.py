@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from compiler.errors import IllegalGraph
-from compiler.frontends.loaded import Range
+from compiler.frontends.loaded import Prescribed, Range
 from compiler.passes.fold_batch_norm import fold_batch_norm
 from compiler.passes.fuse_activation import fuse_activation
 from compiler.passes.integers import check_integers
 from compiler.passes.legalise import legalise
-from compiler.passes.quantise import quantise
+from compiler.passes.quantise import NOTHING_PRESCRIBED, quantise
 from compiler.passes.widths import END_BITS
 from golden.check import check
 from golden.ir import Graph, GraphError
@@ -34,10 +34,16 @@ def run_passes(graph: Graph, passes: tuple[Pass, ...]) -> Graph:
     return graph
 
 
-def quantised(graph: Graph, ranges: Mapping[str, Range], bits: int, end_weights: int = END_BITS) -> Graph:
+def quantised(
+    graph: Graph,
+    ranges: Mapping[str, Range],
+    bits: int,
+    end_weights: int = END_BITS,
+    prescribed: Prescribed = NOTHING_PRESCRIBED,
+) -> Graph:
     """The integer graph of a float graph that has passed FLOAT_PASSES; the arguments are those of `quantise`."""
     try:
-        result = quantise(graph, ranges, bits, end_weights)
+        result = quantise(graph, ranges, bits, end_weights, prescribed)
     except GraphError as error:
         raise IllegalGraph(f"in quantise: {error}") from None
     _check(result, "quantise")

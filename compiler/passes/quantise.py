@@ -13,28 +13,38 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from compiler.errors import IllegalGraph, MissingRange
-from compiler.frontends.loaded import Range
+from compiler.errors import IllegalGraph, MissingRange, UnsupportedType
+from compiler.frontends.loaded import IntegerWeights, Prescribed, Range
 from compiler.passes.rewrite import fresh
 from compiler.passes.widths import END_BITS, activation_bits, sources, weight_bits
 from golden.ir import ONE_QUANTISATION, Array, Conv2D, FullyConnected, Graph, Node, Quantisation, Tensor
 
 LARGEST_BIAS = 1 << 30
+NOTHING_PRESCRIBED = Prescribed()
 
 
-def quantise(graph: Graph, ranges: Mapping[str, Range], bits: int, end_weights: int = END_BITS) -> Graph:
+def quantise(
+    graph: Graph,
+    ranges: Mapping[str, Range],
+    bits: int,
+    end_weights: int = END_BITS,
+    prescribed: Prescribed = NOTHING_PRESCRIBED,
+) -> Graph:
     """The integer graph; every node keeps its name, every map its name and shape.
 
     ranges: by map; maps that are quantised alike (`widths.sources`) have the union of their ranges.
     end_weights: bits of the weights in the first and last layer of a 4-bit network.
+    prescribed: bits of maps and integers of weights that a file states go before all this.
     Raises MissingRange for a map without a range, IllegalGraph for other numbers of bits."""
     if bits not in (4, 8) or end_weights not in (4, 8):
         found = bits if bits not in (4, 8) else end_weights
         raise IllegalGraph(f"cannot quantise to {found} bits, must be 4 or 8", file=graph.name)
-    widths = activation_bits(graph, bits)
+    widths = activation_bits(graph, bits, prescribed.bits)
     result = replace(graph, tensors=_maps(graph, ranges, widths), constants={}, nodes=())
     for node in graph.nodes:
-        result = _with_node(result, graph, node, weight_bits(widths, node, end_weights))
+        stated = prescribed.weights.get(node.name)
+        width = stated.bits if stated else weight_bits(widths, node, end_weights)
+        result = _with_node(result, graph, node, width, stated)
     return result
 
 
@@ -89,8 +99,8 @@ def _range(graph: Graph, ranges: Mapping[str, Range], computed: list[str], alike
     return min(least for least, _ in known), max(greatest for _, greatest in known)
 
 
-def _with_node(result: Graph, graph: Graph, node: Node, bits: int) -> Graph:
-    """bits: of the weights."""
+def _with_node(result: Graph, graph: Graph, node: Node, bits: int, stated: IntegerWeights | None) -> Graph:
+    """bits: of the weights; stated: what the file says about them."""
     if not isinstance(node.operator, Conv2D | FullyConnected):
         return result.with_nodes((*result.nodes, node))
     weights = graph.constants[node.inputs[1]]
@@ -100,19 +110,48 @@ def _with_node(result: Graph, graph: Graph, node: Node, bits: int) -> Graph:
     source = result.tensor(node.inputs[0]).quantisation
     assert source is not None
     scales = weight_scales(weights, bias, source.scale[0], bits)
+    if stated is not None:
+        scales = stated_scales(weights, stated, scales)
     names = [fresh((*graph.tensors, *result.tensors), f"{node.name}.{part}") for part in ("weights", "bias")]
-    result = _with_constant(result, names[0], _rounded_weights(weights, scales, bits), scales, bits)
-    bias_scales = source.scale[0] * scales
-    result = _with_constant(result, names[1], np.round(bias / bias_scales).astype(np.int32), bias_scales, 32)
+    try:
+        integers = _rounded_weights(weights, scales, bits, stated is None)
+        offsets = _rounded_bias(bias, source.scale[0] * scales)
+    except ValueError as error:
+        raise UnsupportedType(str(error), file=graph.name, node=node.name) from None
+    result = _with_constant(result, names[0], integers, scales, bits)
+    result = _with_constant(result, names[1], offsets, source.scale[0] * scales, 32)
     return result.with_nodes((*result.nodes, replace(node, inputs=(node.inputs[0], *names))))
 
 
+def stated_scales(
+    weights: npt.NDArray[np.float32], stated: IntegerWeights, others: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """The scale of each output channel whose largest integer the file states; of one without weights, the
+    other's."""
+    largest, integer = np.abs(weights.reshape(len(weights), -1)).max(axis=1), np.array(stated.largest)
+    known = (integer > 0) & (largest > 0)
+    scales = np.where(known, largest.astype(np.float64) / np.maximum(integer, 1), others)
+    return scales.astype(np.float32).astype(np.float64)
+
+
 def _rounded_weights(
-    weights: npt.NDArray[np.float32], scales: npt.NDArray[np.float64], bits: int
+    weights: npt.NDArray[np.float32], scales: npt.NDArray[np.float64], bits: int, symmetric: bool
 ) -> npt.NDArray[np.int8]:
+    """symmetric: the lowest integer stays unused. Raises ValueError for integers that need more bits."""
     limit = (1 << (bits - 1)) - 1
     steps = np.round(weights / scales.reshape(-1, *[1] * (weights.ndim - 1)))
-    return np.clip(steps, -limit, limit).astype(np.int8)
+    if symmetric:
+        return np.clip(steps, -limit, limit).astype(np.int8)
+    if steps.size and (steps.min() < -limit - 1 or steps.max() > limit):
+        raise ValueError(f"integer weights, after batch norm was folded into them, leave {bits} bits")
+    return steps.astype(np.int8)
+
+
+def _rounded_bias(bias: npt.NDArray[np.float32], scales: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
+    steps = np.round(bias / scales)
+    if np.abs(steps).max(initial=0) >= 2 * LARGEST_BIAS:
+        raise ValueError("the bias needs more than 32 bits at the scale of map and weights")
+    return steps.astype(np.int32)
 
 
 def _with_constant(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from golden.ir import ONE_QUANTISATION, Conv2D, FullyConnected, Graph, Node
 
 END_BITS = 8
@@ -29,17 +31,19 @@ def _root(parents: dict[str, str], name: str) -> str:
     return name
 
 
-def activation_bits(graph: Graph, bits: int) -> dict[str, int]:
+def activation_bits(graph: Graph, bits: int, prescribed: Mapping[str, int] | None = None) -> dict[str, int]:
     """Bits of every feature map where `bits` are asked for.
 
     With 4, these keep 8: the inputs, the outputs, and what a layer making an output reads. A map that is
-    quantised alike with one of them is as wide."""
+    quantised alike with one of them is as wide. prescribed: of maps whose bits are known otherwise."""
     source = sources(graph)
     results = {source[name] for name in graph.outputs}
     last = (node for node in graph.nodes if isinstance(node.operator, Conv2D | FullyConnected))
     read = {source[node.inputs[0]] for node in last if source[node.output] in results}
     wide = {source[name] for name in graph.inputs} | results | read
-    return {name: END_BITS if origin in wide else bits for name, origin in source.items()}
+    widths = dict.fromkeys(source.values(), bits) | dict.fromkeys(wide, END_BITS)
+    widths |= {source[name]: known for name, known in (prescribed or {}).items() if name in source}
+    return {name: widths[origin] for name, origin in source.items()}
 
 
 def weight_bits(activations: dict[str, int], node: Node, end_weights: int) -> int:

@@ -25,15 +25,16 @@ class Life:
 
 def lives(plan: Plan, alignment: int) -> list[Life]:
     """Sizes are rounded up to the alignment. An output lives to the end of its operation: the store that
-    follows is kept apart from later writers by tokens."""
+    follows is kept apart from later writers by tokens. What runs along with an operation is written during it."""
     first, last, size = {}, {}, {}
     for source in plan.inputs:
-        first[source.tensor], last[source.tensor], size[source.tensor] = -1, -1, source.size
+        first[source.holder], last[source.holder], size[source.holder] = -1, -1, source.holder_size
     for index, operation in enumerate(plan.operations):
-        first[operation.result.tensor] = last[operation.result.tensor] = index
-        size[operation.result.tensor] = operation.result.size
+        for result in operation.writes:
+            first.setdefault(result.holder, index - plan.follows(index))
+            last[result.holder], size[result.holder] = index, result.holder_size
         for source in operation.reads:
-            last[source.tensor] = index
+            last[source.holder] = index
     return [Life(name, -(-size[name] // alignment) * alignment, first[name], last[name]) for name in first]
 
 

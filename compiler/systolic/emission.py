@@ -30,11 +30,12 @@ class Group:
 
 @dataclass(frozen=True)
 class LayerSteps:
-    """All of a layer but the loads, which the schedule adds."""
+    """All of a layer but the loads, which the schedule adds. follows: it runs along with the layer before."""
 
     groups: tuple[Group, ...]
     stores: tuple[Step, ...]
     macs_executed: int
+    follows: bool
 
 
 class Emitter:
@@ -58,7 +59,7 @@ class Emitter:
             for step in (*group.matmuls, *group.posts):
                 _check_fields(step, operation.name)
         macs = sum(executed(step) for group in groups for step in group.matmuls)
-        return LayerSteps(groups, stores, macs)
+        return LayerSteps(groups, stores, macs, self._plan.follows(index))
 
     def _map_groups(self, index: int, operation: Operation) -> Iterator[Group]:
         yield Group((), tuple(self._posts.from_map(index, operation)), None)
@@ -85,9 +86,13 @@ def load_maps(plan: Plan, config: Config, bases: Mapping[str, int], offsets: Map
     resources = Resources(config)
     steps = []
     for source in plan.inputs:
-        readers = [index for index, op in enumerate(plan.operations) if source.tensor in _tensors(op)]
+        readers = [
+            index
+            for index, op in enumerate(plan.operations)
+            if source.holder in {read.holder for read in op.reads}
+        ]
         if readers:
-            base = bases[source.tensor]
+            base = source.address(bases)
             fields = _move(readers[0], Base.INPUT, offsets[source.tensor], source.size) | {"address": base}
             span = resources.bytes(base, base + source.size)
             steps.append(Step(Opcode.LOAD_MAP, fields, writes=(span,)))
@@ -113,10 +118,6 @@ def load_parameters(layer: int, offset: int, parameter_set: int, config: Config)
 
 def _move(layer: int, base: Base, offset: int, length: int) -> dict[str, int]:
     return {"layer": layer, "base": int(base), "offset": offset, "length": length}
-
-
-def _tensors(operation: Operation) -> set[str]:
-    return {source.tensor for source in operation.reads}
 
 
 def _lanes(group: int, channels: int, columns: int) -> range:

@@ -13,6 +13,7 @@ from rtl.systolic.config import CONFIGS, Config
 from rtl.systolic.isa import INSTRUCTION_BYTES, UNIT, Instruction, Opcode, Sparsity, Unit
 
 QUEUE_DEPTH = 4
+TRANSFERS = 4  # loads that may be under way
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,11 @@ class _Machine:
         default_factory=lambda: {(giver, taker): deque() for giver in Unit for taker in Unit}
     )
     fifo: _Fifo = field(default_factory=lambda: _Fifo())
+    transfers: deque[int] = field(default_factory=lambda: deque([0] * TRANSFERS, maxlen=TRANSFERS))
     setup: Instruction | None = None
     shadow: int = 0
     written: int = 0
+    fetches: int = 0  # since the last load
 
     def step(self, item: Instruction) -> int:
         """Runs one instruction; when its effects are visible."""
@@ -62,6 +65,7 @@ class _Machine:
 
     def _fetch(self, unit: Unit) -> int:
         """Fetch stops at a full queue."""
+        self.fetches += 1
         queued = self.starts[unit]
         room = queued[0] if len(queued) == QUEUE_DEPTH else 0
         cost = max(1, INSTRUCTION_BYTES // self.config.memory_bytes)
@@ -84,8 +88,23 @@ class _Machine:
                 self.free[unit] = start + self.latencies.setup
                 return self.free[unit]
         words = -(-item["length"] // self.config.memory_bytes)
+        if unit is Unit.LOAD:
+            return self._transferred(start, self._first_word(start) + words)
         self.free[unit] = start + words + self.latencies.memory
         return self.free[unit]
+
+    def _first_word(self, start: int) -> int:
+        """When the words of a load begin to come: it is asked for while those before it are under way, and
+        instructions share the port with it."""
+        words = self.fetches * INSTRUCTION_BYTES // self.config.memory_bytes
+        self.fetches = 0
+        return max(start + self.latencies.memory, self.transfers[-1] + words)
+
+    def _transferred(self, start: int, end: int) -> int:
+        """Ends a load; the next one may be asked for when few enough are under way."""
+        self.transfers.append(end)
+        self.free[Unit.LOAD] = max(start + 1, self.transfers[0])
+        return end
 
     def _post(self, item: Instruction, start: int) -> int:
         """One that settles waits for all before it to have written."""
@@ -100,11 +119,10 @@ class _Machine:
     def _load_weights(self, item: Instruction, start: int) -> int:
         """Tiles arrive one after the other, each when there is room for it."""
         size = self.config.indexed_tile_bytes if item["indexed"] else self.config.tile_bytes
-        now = start + self.latencies.memory
+        now = self._first_word(start)
         for _ in range(item["length"] // size):
             now = self.fifo.put(size // self.config.memory_bytes, now, self.config.weight_beats)
-        self.free[Unit.LOAD] = now
-        return now
+        return self._transferred(start, now)
 
     def _matmul(self, item: Instruction, start: int) -> int:
         """A tile goes into the shadow weights while the tile before it streams."""
@@ -148,11 +166,12 @@ class _Fifo:
         self.departures.append(now)
 
 
-def cycles(program: Program, latencies: Latencies | None = None) -> tuple[int, ...]:
+def cycles(
+    program: Program, latencies: Latencies | None = None, config: Config | None = None
+) -> tuple[int, ...]:
     """Estimated cycles of each layer, the last with those to the end of the image; they add up to one
     image's."""
-    config = CONFIGS[program.config]
-    machine = _Machine(config, latencies or Latencies())
+    machine = _Machine(config or CONFIGS[program.config], latencies or Latencies())
     ends = [0] * len(program.layers)
     end = 0
     for item in instructions(program.image)[:-1]:

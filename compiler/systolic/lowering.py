@@ -10,10 +10,23 @@ import numpy.typing as npt
 
 from compiler.errors import AssayError, IllegalGraph, UnsupportedOperator, UnsupportedType
 from compiler.systolic.fusion import Fusion, fusions
-from compiler.systolic.operations import Map, Operation, Plan, Product, Residual, Window
+from compiler.systolic.joins import joined, padded, views
+from compiler.systolic.operations import Map, Move, Operation, Plan, Product, Residual, Window
 from golden.arithmetic import AddParameters, add_parameters, conv_parameters
 from golden.check import check
-from golden.ir import Add, Conv2D, FullyConnected, Graph, GraphError, Node, Pool2D, Reshape
+from golden.ir import (
+    Add,
+    Concat,
+    Conv2D,
+    FullyConnected,
+    Graph,
+    GraphError,
+    Node,
+    Pad,
+    Pool2D,
+    Reshape,
+    Slice,
+)
 from rtl.systolic.config import Config
 
 
@@ -24,9 +37,8 @@ def lower(graph: Graph, config: Config) -> Plan:
     operations = tuple(lowering.operations())
     if not operations:
         raise IllegalGraph(f"{graph.name}: there is nothing to run on the array")
-    made = {operation.result.tensor for operation in operations}
     for name in graph.outputs:
-        if lowering.aliases[name] not in made:
+        if lowering.aliases[name] in graph.inputs:
             raise IllegalGraph(f"{graph.name}: output {name!r} is an input")
     inputs = tuple(lowering.map(name) for name in graph.inputs)
     outputs = tuple(lowering.map(name) for name in graph.outputs)
@@ -44,7 +56,7 @@ def _check(graph: Graph) -> None:
 
 def _check_node(graph: Graph, node: Node) -> None:
     operator = type(node.operator).__name__
-    if not isinstance(node.operator, Conv2D | FullyConnected | Add | Pool2D | Reshape):
+    if not isinstance(node.operator, Conv2D | FullyConnected | Add | Pool2D | Reshape | Concat | Slice | Pad):
         raise UnsupportedOperator("the systolic array does not run it", node=node.name, operator=operator)
     output = graph.tensor(node.output)
     if output.quantisation is None:
@@ -69,17 +81,24 @@ class _Lowering:
         self.graph = graph
         self.aliases = aliases_of(graph)
         self.fusions = fusions(graph, self.aliases, config)
+        self.views = views(graph, self.aliases)
 
     def operations(self) -> list[Operation]:
         swallowed = {fusion.product for fusion in self.fusions.values()}
-        computing = [node for node in self.graph.nodes if not isinstance(node.operator, Reshape)]
-        return [self._operation(node) for node in computing if node.name not in swallowed]
+        made: list[Operation] = []
+        for node in self.graph.nodes:
+            if isinstance(node.operator, Concat) and all(name in self.views for name in node.inputs):
+                _credit(made, node)
+            elif not isinstance(node.operator, Reshape) and node.name not in swallowed:
+                made.append(self._operation(node))
+        return made
 
     def map(self, tensor: str) -> Map:
         """The map that holds a tensor's bytes, in the tensor's own shape."""
         shape = self.graph.tensor(tensor).shape
         height, width, channels = shape[1:] if len(shape) == 4 else (1, 1, math.prod(shape[1:]))
-        return Map(self.aliases[tensor], height, width, channels)
+        root = self.aliases[tensor]
+        return Map(root, height, width, channels, self.views.get(root, ()))
 
     def _operation(self, node: Node) -> Operation:
         try:
@@ -104,6 +123,13 @@ class _Lowering:
                 return replace(bare, residual=residual)
             case Pool2D(kind, kernel, stride, padding):
                 return replace(bare, window=Window(kind, kernel, stride, padding))
+            case Slice(begin, _, stride):
+                return replace(bare, moves=(Move(source, result, begin, stride),))
+            case Pad():
+                return replace(bare, moves=padded(self.graph, self.views, node, source))
+            case Concat():
+                maps = {name: self.map(name) for name in node.inputs}
+                return replace(bare, moves=joined(self.graph, self.views, node, maps))
         raise UnsupportedOperator("the systolic array does not run it", node=node.name)
 
     def _fused(self, node: Node, fusion: Fusion) -> Operation:
@@ -144,6 +170,14 @@ class _Lowering:
             requantisation=conv_parameters(graph, node),
             result=self.map(node.output),
         )
+
+
+def _credit(made: list[Operation], node: Node) -> None:
+    """A concatenation whose inputs are all made in their places is done with the last of them."""
+    for index in reversed(range(len(made))):
+        if any(view.tensor == node.output for result in made[index].writes for view in result.views):
+            made[index] = replace(made[index], nodes=(*made[index].nodes, node.name))
+            return
 
 
 def _bias(graph: Graph, node: Node) -> npt.NDArray[np.int32]:

@@ -92,7 +92,7 @@ class MatmulEmitter:
         x = (area.left * stride_x - left) * source.channels + first.start
         offset = (area.top - block.pixels.top) * block.pixels.width + area.left - block.pixels.left
         return {
-            "map_address": (self._bases[source.tensor] + y * source.row + x) & ADDRESS_MASK,
+            "map_address": (source.address(self._bases) + y * source.row_step + x) & ADDRESS_MASK,
             "x_start": x,
             "y_start": y,
             "rows": area.height,
@@ -114,8 +114,8 @@ class MatmulEmitter:
         start, end = max(0, first), min(source.height, last + 1)
         if start >= end:
             return ()
-        base = self._bases[source.tensor]
-        return (self._resources.bytes(base + start * source.row, base + end * source.row),)
+        base = source.address(self._bases)
+        return (self._resources.bytes(base + start * source.row_step, base + end * source.row_step),)
 
 
 def executed(step: Step) -> int:
@@ -131,10 +131,10 @@ def _scalars(operation: Operation) -> dict[str, int]:
     several_rows = product.weights.shape[1] > 1
     return {
         "row_elements": source.row,
-        "row_pitch": source.row if several_rows else 0,
+        "row_pitch": source.row_step if several_rows else 0,
         "kernel_row": kernel_row_lanes(operation) if several_rows else 0,
         "x_step": product.stride[1] * source.channels if result.width > 1 else 0,
-        "row_step": product.stride[0] * source.row if result.height > 1 else 0,
+        "row_step": product.stride[0] * source.row_step if result.height > 1 else 0,
         "y_size": source.height,
         "y_step": product.stride[0] if result.height > 1 else 0,
         "wide": int(product.passes == 2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,13 +15,51 @@ from rtl.systolic.isa import Sparsity
 
 
 @dataclass(frozen=True)
+class View:
+    """A map's place in a wider one of the same height and width: its channels begin at `first` of `channels`."""
+
+    tensor: str
+    channels: int
+    first: int
+
+
+@dataclass(frozen=True)
 class Map:
-    """A feature map in the scratchpad: height x width x channels bytes, channels innermost."""
+    """A feature map in the scratchpad: height x width x channels bytes, channels innermost.
+
+    views: the maps that it is a part of, from the narrowest to the widest, which is the one that stands in the
+    scratchpad; none where it stands there itself. row_gap: unused bytes behind each row."""
 
     tensor: str
     height: int
     width: int
     channels: int
+    views: tuple[View, ...] = ()
+    row_gap: int = 0
+
+    @property
+    def holder(self) -> str:
+        """The tensor under which its bytes are allocated."""
+        return self.views[-1].tensor if self.views else self.tensor
+
+    @property
+    def pixel_step(self) -> int:
+        """Bytes from one pixel to the next."""
+        return self.views[-1].channels if self.views else self.channels
+
+    @property
+    def row_step(self) -> int:
+        """Bytes from one row to the next."""
+        return self.width * self.pixel_step + self.row_gap
+
+    @property
+    def holder_size(self) -> int:
+        """Bytes of the whole that it stands in."""
+        return self.height * self.row_step
+
+    def address(self, bases: Mapping[str, int]) -> int:
+        """Scratchpad byte of its first element, from the base addresses of what is allocated."""
+        return bases[self.holder] + (self.views[-1].first if self.views else 0)
 
     @property
     def size(self) -> int:
@@ -88,8 +127,21 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Move:
+    """The source's pixels from `begin` on, every `stride`-th, into the result; with `fill`, that value
+    instead, whatever the source holds."""
+
+    source: Map
+    result: Map
+    begin: tuple[int, int] = (0, 0)
+    stride: tuple[int, int] = (1, 1)
+    fill: int | None = None
+
+
+@dataclass(frozen=True)
 class Operation:
-    """One layer: `product` of the source, or the source itself, then `residual` or `window` if any.
+    """One layer: `product` of the source, or the source itself, then `residual` or `window` if any; or `moves`,
+    which make the result part by part.
 
     nodes: the graph nodes it computes, in order."""
 
@@ -100,6 +152,7 @@ class Operation:
     product: Product | None = None
     residual: Residual | None = None
     window: Window | None = None
+    moves: tuple[Move, ...] = ()
 
     @property
     def in_hand(self) -> Map:
@@ -107,7 +160,13 @@ class Operation:
         return self.product.result if self.product else self.source
 
     @property
+    def writes(self) -> tuple[Map, ...]:
+        return tuple(move.result for move in self.moves) or (self.result,)
+
+    @property
     def reads(self) -> tuple[Map, ...]:
+        if self.moves:
+            return tuple(move.source for move in self.moves)
         return (self.source, self.residual.operand) if self.residual else (self.source,)
 
 
@@ -120,3 +179,12 @@ class Plan:
     inputs: tuple[Map, ...]
     outputs: tuple[Map, ...]
     aliases: dict[str, str]
+
+    def follows(self, index: int) -> bool:
+        """Whether operation `index` is a pool of what the product before it makes: it then runs along with
+        that, rows behind it, while the array goes on."""
+        if index == 0:
+            return False
+        before, operation = self.operations[index - 1], self.operations[index]
+        pools = operation.window is not None and operation.product is None
+        return pools and before.product is not None and operation.source.holder == before.result.holder

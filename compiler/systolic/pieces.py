@@ -64,10 +64,10 @@ class _Cutter:
         self._row = kernel_row_lanes(operation)
         self._capacity = config.rows << product.sparsity
         self._window = config.window_bytes
-        self._pitch = source.row
+        self._pitch = source.row_step
         top, left, _, _ = product.padding
-        self._origin = -top * source.row - left * source.channels
-        down = product.stride[0] * source.row if product.result.height > 1 else 0
+        self._origin = -top * source.row_step - left * source.channels
+        down = product.stride[0] * source.row_step if product.result.height > 1 else 0
         across = product.stride[1] * source.channels if product.result.width > 1 else 0
         self._steps = gcd(BANK_BYTES, down, across)
 

@@ -12,23 +12,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from compiler.systolic.emission import Group, LayerSteps, load_parameters, load_weights
+from compiler.systolic.order import Ordered, compute_order
 from compiler.systolic.steps import Resources, Step, WeightTile
 from compiler.systolic.tokens import MOST_TOKENS
 from rtl.systolic.config import Config
 
 # A token is on its way for each set at most, and one more for a map: so a counter of 7 cannot overflow.
 SETS_IN_USE = MOST_TOKENS - 1
-POSTS_AT_ONCE = 3
 PARAMETERS_AHEAD = 4
 FIFO_SHARE = 4  # loads of weights at most a FIFO: parameters wait behind one of them only
-
-
-@dataclass(frozen=True)
-class Ordered:
-    """A step of the array, the post-processor or the store unit, and the number of its group."""
-
-    step: Step
-    group: int
 
 
 @dataclass(frozen=True)
@@ -54,7 +46,7 @@ def schedule(inputs: Sequence[Step], layers: Sequence[LayerSteps], config: Confi
     """All steps but END in program order. inputs: loads of the input maps."""
     groups = [group for layer in layers for group in layer.groups]
     slots = parameter_slots(groups, min(config.parameter_sets, SETS_IN_USE))
-    ordered = [_with_set(item, slots, config) for item in _compute_order(layers)]
+    ordered = [_with_set(item, slots, config) for item in compute_order(layers, Resources(config))]
     loads = list(_loads(ordered, groups, slots, config))
     return [*inputs, *_Interleaving(ordered, loads, slots, config).steps()]
 
@@ -75,26 +67,6 @@ def parameter_slots(groups: Sequence[Group], count: int) -> list[Slot | None]:
     return slots
 
 
-def _compute_order(layers: Sequence[LayerSteps]) -> Iterator[Ordered]:
-    """The POSTs of a group stand behind its MATMULs; when there are many they are spread over the next
-    group's MATMULs, because the post-processor's queue is short and fetch stops when it is full."""
-    number = 0
-    for layer in layers:
-        waiting: deque[Ordered] = deque()
-        for group in layer.groups:
-            for matmul in group.matmuls:
-                yield Ordered(matmul, number)
-                if waiting:
-                    yield waiting.popleft()
-            yield from waiting
-            waiting = deque(Ordered(post, number) for post in group.posts)
-            for _ in range(min(POSTS_AT_ONCE, len(waiting))):
-                yield waiting.popleft()
-            number += 1
-        yield from waiting
-        yield from (Ordered(store, number - 1) for store in layer.stores)
-
-
 def _with_set(item: Ordered, slots: Sequence[Slot | None], config: Config) -> Ordered:
     """The step with its parameter set, if it is a POST that requantises."""
     slot, step = slots[item.group], item.step
@@ -111,17 +83,17 @@ def _loads(
     """Parameters and weights in the order of their use; weight tiles that follow each other in memory
     together."""
     chunk: list[Step] = []
-    last_group = -1
+    loaded: set[int] = set()
     for item in ordered:
         slot = slots[item.group]
-        if item.group != last_group and slot is not None and slot.load:
+        if item.group not in loaded and slot is not None and slot.load:
             yield from _chunk_load(chunk, config)
             chunk = []
             offset = groups[item.group].parameters
             assert offset is not None
             step = load_parameters(item.step.layer, offset, slot.parameter_set, config)
             yield Load(step, group=item.group)
-        last_group = max(last_group, item.group)
+        loaded.add(item.group)
         if item.step.tile is not None:
             if chunk and not _continues(chunk, item.step, config):
                 yield from _chunk_load(chunk, config)

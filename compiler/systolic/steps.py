@@ -55,7 +55,8 @@ class WeightTile:
 
 @dataclass(frozen=True)
 class Step:
-    """One instruction to be. `tile` is the weight tile that a MATMUL takes (None: it takes none)."""
+    """One instruction to be. tile: the weight tile that a MATMUL takes (None: it takes none); scalars: what
+    POST_SETUP must have given before a POST."""
 
     opcode: Opcode
     fields: Mapping[str, int]
@@ -63,6 +64,7 @@ class Step:
     writes: tuple[Span, ...] = ()
     tile: WeightTile | None = None
     observed: tuple[Geometry, ...] = field(default=())
+    scalars: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def unit(self) -> Unit:

@@ -67,6 +67,7 @@ class OnnxModel:
         output = helper.make_tensor_value_info(self.last, TensorProto.FLOAT, None)
         graph = helper.make_graph(self.nodes, "test", [image], [output], self.initializers)
         opset = [helper.make_opsetid("", self.opset)]
+        opset += [helper.make_opsetid(domain, 1) for domain in {node.domain for node in self.nodes} - {""}]
         model = helper.make_model(graph, opset_imports=opset, ir_version=8)
         helper.set_model_props(model, self.metadata)
         return model

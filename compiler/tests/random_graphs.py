@@ -10,14 +10,17 @@ import numpy as np
 from golden.ir import (
     Add,
     Array,
+    Concat,
     Conv2D,
     FullyConnected,
     Graph,
     Node,
     Operator,
+    Pad,
     Pool2D,
     Quantisation,
     Reshape,
+    Slice,
     Tensor,
 )
 from golden.shapes import output_shape
@@ -34,6 +37,7 @@ class Builder:
     def __init__(self, seed: int, channels: int = 40) -> None:
         self.channels = channels
         self.random = np.random.default_rng(seed)
+        self.alike: Quantisation | None = None
         self.thinning = np.random.default_rng((seed, 1))
         self.tensors: dict[str, Tensor] = {}
         self.nodes: list[Node] = []
@@ -47,6 +51,9 @@ class Builder:
         return options[self.integer(0, len(options) - 1)]
 
     def quantisation(self) -> Quantisation:
+        """Of a new map: drawn, unless all are to be alike."""
+        if self.alike is not None:
+            return self.alike
         bits = self.choice(MAP_BITS)
         low = -(1 << bits - 1)
         return Quantisation((float(self.random.uniform(0.01, 0.1)),), self.integer(low, -low - 1), bits)
@@ -130,6 +137,17 @@ class Builder:
         padding: tuple[int, int, int, int] = (0, 0, 0, 0),
     ) -> str:
         return self._new(Pool2D(kind, kernel, stride, padding), (source,), self.tensors[source].quantisation)
+
+    def concat(self, *sources: str) -> str:
+        return self._new(Concat(), sources, self.tensors[sources[0]].quantisation)
+
+    def pad(self, source: str, before: int, after: int) -> str:
+        return self._new(Pad(before, after), (source,), self.tensors[source].quantisation)
+
+    def slice(
+        self, source: str, begin: tuple[int, int], end: tuple[int, int], stride: tuple[int, int]
+    ) -> str:
+        return self._new(Slice(begin, end, stride), (source,), self.tensors[source].quantisation)
 
     def flatten(self, source: str) -> str:
         like = self.tensors[source]
@@ -219,3 +237,60 @@ def _random_stage(b: Builder, tensor: str) -> str:
             two = b.convolution(tensor, channels, (1, 1), (1, 1), (0, 0, 0, 0))
             return b.add(one, two)
     return random_pool(b, tensor)
+
+
+def random_moves(seed: int, channels: int = 40) -> Graph:
+    """Maps that are joined, sliced and padded, one after the other and one within the other."""
+    b = Builder(seed, channels)
+    tensor = random_input(b, largest=9)
+    for _ in range(b.integer(1, 4)):
+        tensor = _random_move(b, tensor)
+    outputs = {tensor, *(b.nodes[b.integer(0, len(b.nodes) - 1)].output for _ in range(b.integer(0, 1)))}
+    if b.integer(0, 1):
+        outputs.add(b.fully_connected(b.flatten(tensor) if b.integer(0, 1) else tensor, b.integer(1, 20)))
+    return b.graph(*sorted(outputs))
+
+
+def _random_move(b: Builder, tensor: str) -> str:
+    _, height, width, _ = b.tensors[tensor].shape
+    match b.integer(0, 3):
+        case 0:
+            begin = (b.integer(0, height - 1), b.integer(0, width - 1))
+            end = (b.integer(begin[0] + 1, height), b.integer(begin[1] + 1, width))
+            return b.slice(tensor, begin, end, (b.integer(1, 3), b.integer(1, 3)))
+        case 1:
+            return b.pad(tensor, b.integer(0, 5), b.integer(0, 5))
+    return _random_concat(b, tensor)
+
+
+def _random_concat(b: Builder, tensor: str) -> str:
+    """Branches of every kind that ends in a map of one size and quantisation; some are read elsewhere too."""
+    _, height, width, _ = b.tensors[tensor].shape
+    b.alike = b.tensors[tensor].quantisation
+    branches = [_random_branch(b, tensor) for _ in range(b.integer(1, 3))]
+    if b.integer(0, 2) == 0:
+        branches.append(b.choice((tensor, branches[0])))
+    if b.integer(0, 3) == 0:
+        branches.append(b.source(height, width, b.integer(1, 5)))
+    if len(branches) < 2:
+        branches.append(_random_branch(b, tensor))
+    if b.integer(0, 3) == 0:
+        branches = [b.concat(*branches), _random_branch(b, tensor)]
+    b.alike = None
+    return b.concat(*branches)
+
+
+def _random_branch(b: Builder, tensor: str) -> str:
+    channels, none = b.integer(1, b.channels // 3 + 1), (0, 0, 0, 0)
+    match b.integer(0, 4):
+        case 0:
+            return b.pool(tensor, b.choice(("max", "average")), (3, 3), (1, 1), (1, 1, 1, 1))
+        case 1:
+            made = b.convolution(tensor, channels, (1, 1), (1, 1), none)
+            return b.pool(made, "max", (1, 1), (1, 1)) if b.integer(0, 1) else made
+        case 2:
+            made = b.convolution(tensor, channels, (1, 1), (1, 1), none)
+            return b.add(made, b.convolution(tensor, channels, (1, 1), (1, 1), none))
+        case 3:
+            return b.pad(tensor, b.integer(0, 2), b.integer(0, 2))
+    return b.convolution(tensor, channels, (3, 3), (1, 1), (1, 1, 1, 1))

@@ -164,6 +164,14 @@ def filled() -> OnnxModel:
     return model
 
 
+def averaged(axes: list[int], **attributes: Any) -> OnnxModel:
+    """The mean over some axes, which are an input from operator set 18 on."""
+    model = OnnxModel(opset=18)
+    model.conv(3, 4)
+    model.node("ReduceMean", model.values("axes", np.array(axes, np.int64)), **attributes)
+    return model
+
+
 MODELS: dict[str, Callable[[], OnnxModel]] = {
     "residual": residual,
     "flatten": flattened,
@@ -182,6 +190,9 @@ MODELS: dict[str, Callable[[], OnnxModel]] = {
     "average pool padded": lambda: one("AveragePool", kernel_shape=[3, 3], pads=[1, 0, 1, 2]),
     "average pool rounded up": lambda: one("AveragePool", kernel_shape=[3, 3], strides=[3, 3], ceil_mode=1),
     "global average pool": lambda: one("GlobalAveragePool"),
+    "mean": lambda: averaged([-1, 2]),
+    "mean without its axes": lambda: averaged([2, 3], keepdims=0),
+    "mean by attributes": lambda: one("ReduceMean", axes=[2, 3]),
     "aliases": with_aliases,
     "joined": joined,
     "joined, axis from the end": lambda: joined(axis=-3),
@@ -319,6 +330,8 @@ REFUSED: dict[str, tuple[OnnxModel, type[AssayError], str]] = {
         MalformedFile,
         "tensor 'w' has values that are not finite",
     ),
+    "mean of channels": (averaged([1, 2]), UnsupportedOperator, "(ReduceMean): axes (1, 2) must be height"),
+    "mean of everything": (one("ReduceMean"), UnsupportedOperator, "(ReduceMean): axes (0,) must be"),
     "join along the height": (joined(axis=2), UnsupportedOperator, "(Concat): axis is 2, must be 1"),
     "join of unequal maps": (
         _sequence(

@@ -14,14 +14,14 @@ from compiler.errors import AssayError, DoesNotFit, IllegalGraph, UnsupportedOpe
 from compiler.observation import gather
 from compiler.systolic import compile_graph
 from compiler.systolic.image import HEADER, instructions
-from compiler.systolic.post import divisor
+from compiler.systolic.post_scalars import divisor
 from compiler.tests.random_graphs import Builder, random_network
 from compiler.tests.systolic_array import MachineError
 from compiler.tests.systolic_machine import Machine
 from compiler.tests.test_systolic import random_values
 from golden.arithmetic import rounded_mean
 from golden.ir import Graph, Relu, Tensor
-from rtl.systolic.config import CONFIGS
+from rtl.systolic.config import CONFIGS, Config
 from rtl.systolic.isa import INSTRUCTION_BYTES, UNIT, Instruction, Opcode, Unit, encode
 
 TINY, SMALL = CONFIGS["tiny"], CONFIGS["small"]
@@ -38,6 +38,11 @@ def two_convolutions() -> Graph:
     source = b.source(6, 6, 3)
     middle = b.convolution(source, 5, (3, 3), (1, 1), (1, 1, 1, 1))
     return b.graph(b.convolution(middle, 5, (1, 1), (1, 1), (0, 0, 0, 0)))
+
+
+def pooled_twice() -> Graph:
+    b = Builder(0)
+    return b.graph(b.pool(b.pool(b.source(8, 8, 1), "max", (2, 2), (2, 2)), "max", (2, 2), (1, 1)))
 
 
 def pooled(height: int, width: int) -> Graph:
@@ -83,7 +88,11 @@ def output_is_input() -> Graph:
     ("make", "error", "rule"),
     [
         (lambda: convolution(200, 200, 4), DoesNotFit, r"node 'node0': .*alive there need \d+ bytes"),
-        (lambda: convolution(1, 2, 20000, 1), DoesNotFit, r"node 'node0': x_step of a MATMUL is 20000"),
+        (
+            lambda: convolution(1, 2, 20000, 1),
+            DoesNotFit,
+            "node 'node0': kernel_row of a MATMUL_SETUP is 60000",
+        ),
         (lambda: pooled(64, 64), DoesNotFit, r"node 'node0': pooling window of 64x64, at most 63"),
         (without_quantisation, UnsupportedType, "node 'node0' .*must be quantised"),
         (with_relu, UnsupportedOperator, r"node 'node0' \(Relu\)"),
@@ -136,11 +145,11 @@ def _unit(item: Instruction) -> Unit:
     return UNIT[item.opcode]
 
 
-def run_many(graph: Graph, change: Callable[[Instruction], Instruction]) -> None:
-    program = compile_graph(graph, TINY)
+def run_many(graph: Graph, change: Callable[[Instruction], Instruction], config: Config = TINY) -> None:
+    program = compile_graph(graph, config)
     data = program.pack_inputs(random_values(graph, 0, 1))
     for seed in range(20):
-        Machine(patched(program.image, change), TINY, seed).run(data)
+        Machine(patched(program.image, change), config, seed).run(data)
 
 
 def test_the_patching_itself_changes_nothing() -> None:
@@ -176,6 +185,35 @@ def test_a_token_too_many_is_noticed() -> None:
 
     with pytest.raises(MachineError, match="tokens are left"):
         run_many(two_convolutions(), change)
+
+
+def with_change(opcode: Opcode, **fields: int) -> Callable[[Instruction], Instruction]:
+    return lambda item: changed(item, **fields) if item.opcode is opcode else item
+
+
+def test_a_missing_settle_is_noticed() -> None:
+    with pytest.raises(MachineError, match="not settled"):
+        run_many(pooled_twice(), with_change(Opcode.POST, settle=0))
+
+
+def test_shared_banks_are_noticed() -> None:
+    with pytest.raises(MachineError, match="parts share a bank"):
+        run_many(convolution(10, 10, 3), with_change(Opcode.MATMUL_SETUP, row_pitch=64), SMALL)
+
+
+def test_lanes_beyond_a_window_are_noticed() -> None:
+    with pytest.raises(MachineError, match="do not fit a window"):
+        run_many(two_convolutions(), with_change(Opcode.MATMUL, k_lanes=17, split=17))
+
+
+def test_tiles_of_another_kind_are_noticed() -> None:
+    with pytest.raises(MachineError, match="tile and sparsity do not agree"):
+        run_many(two_convolutions(), with_change(Opcode.MATMUL_SETUP, sparsity=1))
+
+
+def test_lanes_beyond_the_array_are_noticed() -> None:
+    with pytest.raises(MachineError, match="k_lanes"):
+        run_many(two_convolutions(), with_change(Opcode.MATMUL, k_lanes=5, split=5))
 
 
 def test_each_token_is_needed() -> None:

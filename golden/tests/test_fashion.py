@@ -14,7 +14,9 @@ from onnx import numpy_helper
 from golden.networks import fashion
 from golden.networks.fashion import topology
 
-MODELS = (fashion.FLOAT_MODEL, fashion.INT4_MODEL)
+INT4_MODELS = (fashion.INT4_MODEL, *fashion.PRUNED_MODELS.values())
+MODELS = (fashion.FLOAT_MODEL, *INT4_MODELS)
+BLOCK = 4
 OPERATORS = {"Conv", "BatchNormalization", "Relu", "Add", "MaxPool", "GlobalAveragePool", "Flatten", "Gemm"}
 
 
@@ -48,6 +50,35 @@ def test_readme_table_is_the_topology() -> None:
     assert {name: stated[name] for name in counts} == {name: f"{count:,}" for name, count in counts.items()}
 
 
+def most_in_a_block(weight: np.ndarray) -> int:
+    """The largest number of weights other than 0 in a block: 4 elements of one kernel row of one output channel,
+    flattened as kernel width x input channels."""
+    rows = weight.transpose(0, 2, 3, 1).reshape(-1, weight.shape[3] * weight.shape[1])
+    starts = range(0, rows.shape[1], BLOCK)
+    return max(int(np.count_nonzero(rows[:, first : first + BLOCK], axis=1).max()) for first in starts)
+
+
+@pytest.mark.parametrize("kept", fashion.PRUNED_MODELS)
+def test_every_block_of_a_pruned_model(kept: int) -> None:
+    """All convolutions but the first are pruned; and are the same layers dense in the model that is not."""
+    pruned = initializers(onnx.load(fashion.PRUNED_MODELS[kept]))
+    dense = initializers(onnx.load(fashion.INT4_MODEL))
+    for layer in topology.convolutions():
+        name = f"{layer.name}.weight"
+        assert most_in_a_block(dense[name]) == BLOCK or layer.name == "stem"
+        if layer.name == "stem":
+            assert np.count_nonzero(pruned[name]) > 0.9 * pruned[name].size
+            continue
+        assert most_in_a_block(pruned[name]) == kept
+        assert np.count_nonzero(pruned[name]) > 0.5 * pruned[name].size * kept / BLOCK
+    assert np.count_nonzero(pruned["logits.weight"]) > 0.9 * pruned["logits.weight"].size
+
+
+def test_pruned_models_are_no_larger() -> None:
+    sizes = [path.stat().st_size for path in INT4_MODELS]
+    assert max(sizes) < 1.05 * sizes[0]
+
+
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
 def test_model_is_the_topology(path: Path) -> None:
     """ONNX infers the shapes of the layer list; no operator beyond the promised ones appears."""
@@ -69,7 +100,8 @@ def test_every_layer_has_a_range(path: Path) -> None:
         assert low <= 0 < high
 
 
-def test_int4_weights_lie_on_their_steps() -> None:
+@pytest.mark.parametrize("path", INT4_MODELS, ids=lambda path: path.stem)
+def test_int4_weights_lie_on_their_steps(path: Path) -> None:
     """Dividing a weight by its channel's scale gives integers, at both widths."""
     model = onnx.load(fashion.INT4_MODEL)
     bits, values = metadata(model, "assay.bits."), initializers(model)

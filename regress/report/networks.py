@@ -16,9 +16,12 @@ def network_lines(results: Sequence[Result]) -> Iterator[str]:
 
 
 def speed_line(details: Mapping[str, Any]) -> str:
-    """Cycles, speed at the variant's clock and, where labels are known, accuracy."""
+    """Cycles, speed at the variant's clock, use of the multipliers, traffic and, where labels are known,
+    accuracy."""
     speed = f"{details['cycles']:,} cycles, {details['fps']:.1f} images/s, {details['gops']:.2f} GOPS"
-    return ", ".join([speed, *accuracy(details)])
+    executed = f"{details['executed_gops']:.2f} executed, {details['utilisation']:.1%} of the multipliers"
+    traffic = f"{details['bytes_read']:,} bytes read, {details['bytes_written']:,} written"
+    return ", ".join([f"{speed} ({executed})", traffic, *accuracy(details)])
 
 
 def accuracy(details: Mapping[str, Any]) -> Iterator[str]:

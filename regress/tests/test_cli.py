@@ -122,7 +122,10 @@ def result(verdict: str) -> dict[str, Any]:
     layer = {**LAYER, "equal": verdict == "pass"}
     failures = [] if verdict == "pass" else ["layer stem: (0, 1, 2, 3): expected 4, got 5"]
     place = {"network": "fashion_int8", "variant": "systolic", "config": "tiny"}
-    speed = {"cycles": 1200, "fps": 90000.0, "gops": 16.2}
+    speed = {
+        "cycles": 1200, "fps": 90000.0, "gops": 16.2, "executed_gops": 16.0, "utilisation": 0.3,
+        "bytes_read": 4000, "bytes_written": 800,
+    }  # fmt: skip
     share = {"images": 50, "golden": 0.92, "rtl": 0.92 if verdict == "pass" else None}
     return {"verdict": verdict, **place, **speed, "layers": [layer], "failures": failures, "accuracy": share}
 
@@ -175,3 +178,10 @@ def test_run_shows_and_writes_its_result(
 def test_dry_run_shows_jobs_with_seeds() -> None:
     done = assay("regress", "--suite", "smoke", "--dry-run")
     assert done.returncode == 0 and " seed " in done.stdout
+
+
+def test_apart_is_for_whole_networks() -> None:
+    """Layers that run alone cannot be chosen again: bad input, before anything is built."""
+    done = assay("run", "systolic", "fashion_int4", "--apart", "2", "--layers", "1:2")
+    assert done.returncode == 2
+    assert "--apart" in done.stderr

@@ -72,6 +72,11 @@ class Config:
         return crc32(repr(("systolic", 2, *astuple(self))).encode())
 
     @property
+    def elements(self) -> int:
+        """Multipliers of the array."""
+        return self.rows * self.columns
+
+    @property
     def tile_bytes(self) -> int:
         """Bytes of a dense weight tile: rows x columns nibbles."""
         return self.rows * self.row_bytes

@@ -24,6 +24,7 @@ vsc.set_solver_backend("dv-solve")  # the default one is many times slower
 
 LARGEST_MAP = 40
 _TWO_TILES = (5, 12)  # sides of maps that are cut in two more often than others
+MOST_OVER = 8  # times its budget that a layer on a given map may take
 MAP_LIMITS = (LARGEST_MAP, 24, 14, 9, 6)  # of successive draws, until one is cheap enough
 
 
@@ -288,15 +289,18 @@ class LayerSource:
         self, seed: int, size: tuple[int, int, int], budget: int, stratum: Mapping[str, int] | None = None
     ) -> LayerShape:
         """A layer with the classes that `stratum` fixes, whose map has this height, width and number of channels;
-        1x1 where the rules allow no other."""
+        1x1 where the rules allow no other, or where it would take far more than `budget` cycles."""
         height, width, channels = size
+        least = LayerShape(
+            Operator.CONVOLUTION, Precision.INT4, Sparsity.DENSE, Fusion.NONE, Corner.RANDOM, (1, 1), (1, 1),
+            (0, 0, 0, 0), height, width, channels, self.config.columns,
+        )  # fmt: skip
         if max(height, width) > LARGEST_MAP or channels >= 3 * self.config.rows:
-            return LayerShape(
-                Operator.CONVOLUTION, Precision.INT4, Sparsity.DENSE, Fusion.NONE, Corner.RANDOM, (1, 1), (1, 1),
-                (0, 0, 0, 0), height, width, channels, self.config.columns,
-            )  # fmt: skip
+            return least
         fixed = {"height": height, "width": width, "in_channels": channels, **(stratum or {})}
-        return self.layer(seed, fixed, budget)
+        shape = self.layer(seed, fixed, budget)
+        # A fully connected layer on a large map has more weights than a slow memory can bring in time.
+        return least if shape.cycles(self.config) > MOST_OVER * budget else shape
 
     def _draw(self, stratum: Mapping[str, int], limit: int) -> LayerShape:
         low, high = self._sides(stratum.get("pixel_tiles"), limit)

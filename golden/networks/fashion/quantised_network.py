@@ -93,13 +93,20 @@ def quantised_weight(weight: Tensor, bits: int) -> Tensor:
 
 
 class QuantisedNetwork(nn.Module):
-    """The layer list interpreted with fake quantisation, from folded parameters and initial ranges."""
+    """The layer list interpreted with fake quantisation, from folded parameters and initial ranges.
+
+    masks: by layer, 1 where a weight stays and 0 where it is pruned; layers without one are dense."""
 
     def __init__(
-        self, parameters: Mapping[str, tuple[Tensor, Tensor]], ranges: Mapping[str, Range], widths: Widths
+        self,
+        parameters: Mapping[str, tuple[Tensor, Tensor]],
+        ranges: Mapping[str, Range],
+        widths: Widths,
+        masks: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.widths = widths
+        self.masks = nn.ParameterDict({name: nn.Parameter(m, False) for name, m in (masks or {}).items()})
         self.weights = nn.ParameterDict({name: weight.clone() for name, (weight, _) in parameters.items()})
         self.biases = nn.ParameterDict({name: bias.clone() for name, (_, bias) in parameters.items()})
         self.quantisers = nn.ModuleDict(
@@ -129,8 +136,11 @@ class QuantisedNetwork(nn.Module):
         return found
 
     def weight(self, layer: str) -> Tensor:
-        """Fake-quantised weights of a layer."""
-        return quantised_weight(self.weights[layer], self.widths.weight(layer))
+        """Fake-quantised weights of a layer, exactly 0 where its mask is."""
+        weight = self.weights[layer]
+        if layer in self.masks:
+            weight = weight * self.masks[layer]
+        return quantised_weight(weight, self.widths.weight(layer))
 
     def ranges(self) -> dict[str, Range]:
         """Range of every tensor after its zero point was rounded."""

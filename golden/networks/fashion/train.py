@@ -1,6 +1,6 @@
 """Trains the network on Fashion-MNIST and writes every file of this folder that is not source.
 
-``python -m golden.networks.fashion.train images float int4`` runs all stages; needs the extra ``train`` and
+``python -m golden.networks.fashion.train images float int4 2of4 1of4`` runs all stages; needs the extra ``train`` and
 the data set (Debian package dataset-fashion-mnist). The float network's checkpoint goes to build/fashion/.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from golden.networks import fashion
 from golden.networks.fashion import export, topology
 from golden.networks.fashion.fitting import Schedule, accuracy, fit
 from golden.networks.fashion.float_network import FloatNetwork, folded
+from golden.networks.fashion.pruning import masks
 from golden.networks.fashion.quantised_network import (
     INT4,
     INT8,
@@ -39,6 +41,7 @@ FLOAT_SCHEDULE = Schedule(epochs=20, batch=128, peak_rates=(0.1,), seed=SEED)
 WEIGHT_DECAY = 5e-4
 INT4_SCHEDULE = Schedule(epochs=10, batch=128, peak_rates=(1e-3, 1e-2), seed=SEED + 1)
 """The second rate is that of the activation ranges."""
+PRUNED_SCHEDULE = Schedule(epochs=15, batch=128, peak_rates=(2e-3, 1e-2), seed=SEED + 2)
 
 
 def write_images() -> None:
@@ -84,32 +87,45 @@ def write_float(network: FloatNetwork) -> None:
 
 def train_int4() -> None:
     """Fine-tune the checkpoint with 4-bit fake quantisation and write it as ONNX."""
+    _train_int4("fashion_int4", INT4_SCHEDULE, fashion.INT4_MODEL)
+
+
+def train_pruned(kept: int) -> None:
+    """The same with `kept` of 4 weights left; the masks come from the checkpoint and stay as they are."""
+    _train_int4(f"fashion_int4_{kept}of4", PRUNED_SCHEDULE, fashion.PRUNED_MODELS[kept], kept)
+
+
+def _train_int4(name: str, schedule: Schedule, path: Path, kept: int | None = None) -> None:
     torch.manual_seed(SEED)
-    network = starting_point(stored_network(), INT4)
-    _report("int4 before fine-tuning, fake quantisation", network)
-    rates = INT4_SCHEDULE.peak_rates
+    network = starting_point(stored_network(), INT4, kept)
+    _report(f"{name} before fine-tuning, fake quantisation", network)
+    rates = schedule.peak_rates
     weights = [*network.weights.values(), *network.biases.values()]
     optimiser = torch.optim.Adam(
         [{"params": weights, "lr": rates[0]}, {"params": network.quantisers.parameters(), "lr": rates[1]}]
     )
-    fit(network, optimiser, fashion.training_set(), INT4_SCHEDULE)
-    _report("int4, fake quantisation", network)
+    fit(network, optimiser, fashion.training_set(), schedule)
+    _report(f"{name}, fake quantisation", network)
     metadata = range_metadata(network.ranges()) | width_metadata(INT4)
-    export.write_onnx(fashion.INT4_MODEL, "fashion_int4", quantised_parameters(network), metadata)
+    export.write_onnx(path, name, quantised_parameters(network), metadata)
 
 
-def starting_point(network: FloatNetwork, widths: Widths) -> QuantisedNetwork:
-    """The folded network with weights clamped and ranges narrowed to where they err least."""
+def starting_point(network: FloatNetwork, widths: Widths, kept: int | None = None) -> QuantisedNetwork:
+    """The folded network with weights clamped and ranges narrowed to where they err least.
+
+    kept: weights left in every block of 4, of the largest magnitudes; all of them without it."""
     tensors = calibration_tensors(network)
     ranges = {
         name: least_error_range(tensors[name], widths.activation(name), extreme)
         for name, extreme in extremes(tensors).items()
     }
+    layers = folded(network)
+    chosen = masks({name: weight for name, (weight, _) in layers.items()}, kept) if kept else {}
     parameters = {
-        name: (least_error_weight(weight, widths.weight(name)), bias)
-        for name, (weight, bias) in folded(network).items()
+        name: (least_error_weight(weight * chosen.get(name, 1.0), widths.weight(name)), bias)
+        for name, (weight, bias) in layers.items()
     }
-    return QuantisedNetwork(parameters, ranges | {topology.IMAGE: (0.0, 1.0)}, widths)
+    return QuantisedNetwork(parameters, ranges | {topology.IMAGE: (0.0, 1.0)}, widths, chosen)
 
 
 @torch.no_grad()
@@ -174,7 +190,13 @@ def _report(kind: str, network: nn.Module) -> None:
     print(f"{kind}: {100 * accuracy(network, fashion.test_set()):.2f} % of all test images", flush=True)
 
 
-STAGES: dict[str, Callable[[], None]] = {"images": write_images, "float": train_float, "int4": train_int4}
+STAGES: dict[str, Callable[[], None]] = {
+    "images": write_images,
+    "float": train_float,
+    "int4": train_int4,
+    "2of4": partial(train_pruned, 2),
+    "1of4": partial(train_pruned, 1),
+}
 
 
 def main() -> None:
