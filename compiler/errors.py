@@ -76,5 +76,9 @@ class BadData(AssayError):
     """Input or calibration data that does not suit the network."""
 
 
+class WrongDevice(AssayError):
+    """The accelerator at hand is none, or not the one that a program was compiled for."""
+
+
 class MissingPackage(AssayError):
     """A package of an optional extra is not installed."""

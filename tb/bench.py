@@ -1,4 +1,4 @@
-"""The simulated bench as the host sees it: clock, reset, and a Transport made of the control and memory
+"""The simulated bench as the host sees it: clock, reset, and a transport made of the control and memory
 agents."""
 
 from __future__ import annotations
@@ -61,22 +61,22 @@ class Bench:
 
 
 class SimulatorTransport:
-    """tb.host.Transport over the agents."""
+    """host.protocol.AsyncTransport over the agents."""
 
     def __init__(self, bench: Bench, control: ControlAgent, memory: MemoryAgent) -> None:
         self._bench, self._control, self._memory = bench, control, memory
         self.load, self.dump = memory.load, memory.dump
 
     async def read(self, address: int) -> int:
-        """See Transport. Raises BusError."""
+        """See AsyncTransport. Raises BusError."""
         return self._checked(await self._control.access(ControlItem(False, address))).data
 
     async def write(self, address: int, value: int) -> None:
-        """See Transport. Raises BusError."""
+        """See AsyncTransport. Raises BusError."""
         self._checked(await self._control.access(ControlItem(True, address, value)))
 
     async def interrupt(self, cycles: int) -> bool:
-        """See Transport."""
+        """See AsyncTransport."""
         irq = self._bench.control.irq
         if not irq.value:
             try:

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from compiler.program import Program
+from host.protocol import DeviceError, DeviceTimeout
 from rtl.lib.registers import REGISTERS, VARIANT_BASE, Access, Control, Error, Interrupt, Status
 from tb.env import Environment
-from tb.host import DeviceError, DeviceTimeout
 from tb.placement import place, write_regions
 from tb.registers import RegisterModel
 from tb.settings import MemorySettings

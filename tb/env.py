@@ -11,8 +11,8 @@ from typing import Any
 
 from pyuvm import uvm_env
 
+from host.protocol import Host
 from tb.bench import Bench, SimulatorTransport
-from tb.host import Host
 from tb.scoreboard import Scoreboard
 from tb.settings import ControlTiming
 from tb.uvc.control import ControlAgent

@@ -15,12 +15,12 @@ import numpy.typing as npt
 
 from compiler.observation import gather
 from compiler.program import Program
+from host.protocol import DeviceError, DeviceTimeout
 from rtl.lib.registers import Error, Status
 from tb.counters import check_counters
 from tb.disturbance import Disturbance, disturbance
 from tb.env import Environment
 from tb.expectation import Expectation
-from tb.host import DeviceError, DeviceTimeout
 from tb.job import Action, Job, Phase, Request
 from tb.outcome import RequestOutcome, layer_record
 from tb.placement import MemoryMap, place, write_regions

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from compiler.errors import BadData, UnknownName
+from host.protocol import DeviceTimeout, Host
 from regress.simulators.base import Outcome
 from rtl.systolic.config import CONFIGS
-from tb.host import DeviceTimeout, Host
 from tb.job import Request
 from tb.launch import check_limits, complete
 from tb.outcome import GIVE_UP, RequestOutcome, hopeless

@@ -1,5 +1,8 @@
-"""The host interface of every accelerator: configure, run, wait, read. It knows registers and memory, no
-UVM: its transport is the simulator's control agent here and may be a board's driver elsewhere."""
+"""How every accelerator is configured, started, waited for and asked, register by register: written once.
+
+Coroutines over an asynchronous transport: the simulator's agents await it, and `host.transport.finish` carries
+one out at once over a transport that never waits for others.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,8 @@ class DeviceTimeout(Exception):
     """No interrupt came within the time allowed."""
 
 
-class Transport(Protocol):
-    """How registers, memory and the interrupt are reached."""
+class AsyncTransport(Protocol):
+    """How registers, memory and the interrupt are reached; `host.transport.Transport` tells what each does."""
 
     async def read(self, address: int) -> int:
         """Read a register."""
@@ -45,11 +48,13 @@ class Transport(Protocol):
 
 @dataclass
 class Host:
-    """One accelerator. `patience` is the number of cycles that an interrupt is waited for."""
+    """One accelerator. `patience` is the number of cycles that an interrupt is waited for; `completed`: requests
+    that the accelerator has reported; `awaited`: those that wait() was asked for."""
 
-    transport: Transport
+    transport: AsyncTransport
     patience: int = 50_000_000
     completed: int = 0
+    awaited: int = 0
 
     async def read(self, name: str) -> int:
         """A register by name."""
@@ -63,7 +68,7 @@ class Host:
         """Enable every interrupt and set the watchdog (cycles, 0: off)."""
         await self.write("IRQ_ENABLE", int(Interrupt.CONFIGURED | Interrupt.COMPLETED | Interrupt.ERROR))
         await self.write("WATCHDOG", watchdog)
-        self.completed = await self.read("COMPLETED")
+        await self._count_from_here()
 
     async def configure(self, image: bytes, address: int) -> None:
         """Load a program's device image and have it accepted. Raises DeviceError and DeviceTimeout."""
@@ -88,8 +93,8 @@ class Host:
 
     async def wait(self, requests: int = 1) -> None:
         """Return when that many further requests have completed. Raises DeviceError and DeviceTimeout."""
-        target = self.completed + requests
-        while self.completed < target:
+        self.awaited += requests
+        while self.completed < self.awaited:
             await self._wait_for(Interrupt.COMPLETED)
             self.completed = await self.read("COMPLETED")
 
@@ -113,7 +118,10 @@ class Host:
                 break
         else:
             raise DeviceTimeout("the soft reset does not end")
-        self.completed = await self.read("COMPLETED")
+        await self._count_from_here()
+
+    async def _count_from_here(self) -> None:
+        self.completed = self.awaited = await self.read("COMPLETED")
 
     async def _counter(self, name: str) -> int:
         low = await self.read(f"{name}_LO")
