@@ -31,9 +31,11 @@ class SimulatorProcess:
     def __init__(self, job: Any, folder: Path | None) -> None:
         from regress.simulators.process import IN_JOB, clean_environment
 
-        self._kept = folder is not None
         self.folder = folder.resolve() if folder else Path(tempfile.mkdtemp(prefix="assay-device-"))
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._tidy = weakref.finalize(self, shutil.rmtree, self.folder, True)
+        if folder:
+            self._tidy.detach()
         job.save(self.folder)
         own_group = IN_JOB not in os.environ  # a regression's job ends its group as a whole
         with (self.folder / LOG).open("wb") as log:
@@ -65,7 +67,7 @@ class SimulatorProcess:
 
     def explain(self) -> str:
         """What has become of a simulator that answers no more. Its files are kept."""
-        self._kept = True
+        self._tidy.detach()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_SECONDS)
         self._end()
@@ -79,8 +81,7 @@ class SimulatorProcess:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_SECONDS)
         self._end()
-        if not self._kept:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        self._tidy()
 
 
 def _end(process: subprocess.Popen[bytes], own_group: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -77,6 +78,17 @@ def test_closing_ends_the_simulator_and_keeps_a_folder_that_was_given(tmp_path: 
         assert processes_in(tmp_path / "kept")
     assert not processes_in(tmp_path / "kept")
     assert read_results(tmp_path / "kept/results.xml") == (1, ())
+
+
+def test_a_device_that_is_forgotten_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    device = on_simulator(chain())
+    (folder,) = tmp_path.glob("assay-device-*")
+    assert processes_in(folder)
+    with pytest.warns(ResourceWarning, match="unclosed"):
+        del device
+        gc.collect()
+    assert gone(folder) and not list(tmp_path.iterdir())
 
 
 def test_a_simulator_that_dies_is_told_at_once(tmp_path: Path) -> None:
