@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -175,17 +176,18 @@ def settings_line(settings: Mapping[str, Any]) -> str:
     return "; ".join([f"weights {settings['sparsity']}", *ends])
 
 
-COLUMNS = (
-    "cycles", "model", "use", "compute", "read", "write", "depend", "read B", "written B", "MACs", "skipped",
-)  # fmt: skip
+COLUMNS = ("cycles", "model", "use", "read", "write", "depend", "bytes", "MACs", "skipped")
 
 
 def layer_table(result: Mapping[str, Any]) -> Table:
-    """Cycles, what the cycle model said, use of the multipliers, cycles of the array computing and waiting (for
-    memory, for results to leave, for another unit), bytes and MACs of every layer, and whether it equals golden."""
-    table = Table("layer", "equal", title=f"{result['network']} on {result['variant']} {result['config']}")
+    """Cycles, what the cycle model said, use of the multipliers, cycles in which the array waited (for memory, for
+    results to leave, for another unit), bytes and MACs of every layer, and whether it equals golden."""
+    title = f"{result['network']} on {result['variant']} {result['config']}"
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), collapse_padding=True)
+    for column in ("layer", "equal"):
+        table.add_column(column, no_wrap=True)
     for column in COLUMNS:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for layer in result["layers"]:
         table.add_row(*layer_row(layer))
     return table
@@ -199,9 +201,17 @@ def layer_row(layer: Mapping[str, Any]) -> Iterator[str]:
     predicted = layer.get("predicted")
     yield "" if predicted is None else f"{predicted:,}"
     yield f"{layer['utilisation']:.1%}" if "utilisation" in layer else ""
-    yield f"{layer['compute_cycles']:,}"
     stalls = layer["stalls"]
-    numbers = (stalls["read"], stalls["write"], stalls["dependency"])
-    traffic = (layer["bytes_read"], layer["bytes_written"], layer["macs"], layer["macs_skipped"])
-    for number in (*numbers, *traffic):
-        yield f"{number:,}"
+    waits = (stalls["read"], stalls["write"], stalls["dependency"])
+    traffic = layer["bytes_read"] + layer["bytes_written"]
+    for number in (*waits, traffic, layer["macs"], layer["macs_skipped"]):
+        yield short(number)
+
+
+def short(number: int) -> str:
+    """Three digits at least and a letter for thousands, millions, thousands of millions: 999, 12.3k, 4.09G."""
+    for letter, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if number >= size:
+            scaled = number / size
+            return f"{scaled:.{2 if scaled < 10 else 1 if scaled < 100 else 0}f}{letter}"
+    return str(number)

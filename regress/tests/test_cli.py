@@ -185,3 +185,8 @@ def test_apart_is_for_whole_networks() -> None:
     done = assay("run", "systolic", "fashion_int4", "--apart", "2", "--layers", "1:2")
     assert done.returncode == 2
     assert "--apart" in done.stderr
+
+
+def test_long_numbers_are_shortened() -> None:
+    shown = {0: "0", 999: "999", 1_000: "1.00k", 12_345: "12.3k", 123_456: "123k", 4_089_184_256: "4.09G"}
+    assert {number: network.short(number) for number in shown} == shown
