@@ -109,12 +109,11 @@ def delay_table(delays: Sequence[Delay], limit: float) -> str:
         (
             delay.module,
             f"{delay.picoseconds / 1000:.3f}",
-            "TOO SLOW" if delay.picoseconds > limit else "",
-            delay.path,
+            f"TOO SLOW {delay.path}" if delay.picoseconds > limit else delay.path,
         )
         for delay in sorted(delays, key=lambda delay: (-delay.picoseconds, delay.module))
     ]
-    return table(("module", "delay in ns", "", "path"), rows)
+    return table(("module", "delay in ns", "path"), rows)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
