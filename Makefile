@@ -12,7 +12,7 @@ WAVES ?=
 regress_options = --suite $(SUITE) $(if $(TEST),--test '$(TEST)') $(if $(SEED),--seed $(SEED)) \
 	$(if $(JOBS),--jobs $(JOBS)) $(if $(WAVES),--waves)
 
-.PHONY: help setup regress test bench timing accuracy lint format lock clean distclean
+.PHONY: help setup regress test bench timing resources accuracy lint format lock clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench: setup ## measure simulation and golden speed, write build/bench.json
 
 timing: setup ## print each module's logic delay against its limit
 	@$(BIN)/python -m regress.timing $(or $(VARIANT),systolic) $(or $(CONFIG),small)
+
+resources: setup ## print each module's cells, and the shares of the device
+	@$(BIN)/python -m regress.resources $(or $(VARIANT),systolic) $(or $(CONFIG),small)
 
 accuracy: setup ## print accuracy of float, int8, int4 and pruned on all 10,000 test images
 	@$(BIN)/python -m compiler.accuracy

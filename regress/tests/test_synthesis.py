@@ -1,0 +1,75 @@
+"""What the tables are made from: modules of a design, Markdown, and Yosys' reports kept by content."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from regress import synthesis
+from regress.synthesis import SynthesisError, clock_mhz, hierarchy, modules, read_modules, report, table
+from regress.tests.verilog import ADDER, needs_yosys
+
+
+def test_hierarchy_reaches_every_level() -> None:
+    texts = {
+        "a": "module a; b one(); endmodule",
+        "b": "module b; c two(); endmodule",
+        "c": "module c; endmodule",
+    }
+    assert hierarchy(texts) == {"a": {"a", "b", "c"}, "b": {"b", "c"}, "c": {"c"}}
+
+
+def test_only_instances_count_as_below() -> None:
+    texts = {
+        "a": "// one b (of many)\nmodule a; /* b x ( */ reg b; c #(.N(3), .M(2)) two\n (.x(b)); endmodule",
+        "b": "module b; endmodule",
+        "c": "module c; endmodule",
+    }
+    assert hierarchy(texts)["a"] == {"a", "c"}
+
+
+def test_source_lines_do_not_count_as_content(tmp_path: Path) -> None:
+    (tmp_path / "a.v").write_text('`line 3 "rtl/a.py" 0\nmodule a;\nendmodule\n')
+    assert read_modules([tmp_path / "a.v"]) == {"a": "module a;\nendmodule\n"}
+
+
+def test_unknown_configuration_has_no_clock() -> None:
+    with pytest.raises(SynthesisError, match="no variant 'systolic' with a configuration 'none'"):
+        clock_mhz("systolic", "none")
+
+
+def test_modules_are_the_chosen_one_and_those_below() -> None:
+    texts = modules("systolic", "tiny", "read_side")
+    assert texts.keys() == {"read_side", "locate", "rotate_down"}
+
+
+def test_table_puts_numbers_at_the_right() -> None:
+    assert table(("name", "n"), [("a", "1,024"), ("long_name", "2")]).splitlines() == [
+        "| name      |     n |",
+        "| --------- | ----: |",
+        "| a         | 1,024 |",
+        "| long_name |     2 |",
+    ]
+
+
+@needs_yosys
+def test_reports_are_kept_by_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path))
+    texts = {"adder": ADDER.format(top=7)}
+    first = report("proc\nstat", "adder", texts)
+    assert "adder" in first
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("Yosys ran again")
+
+    synthesis.yosys_version(synthesis.yosys_command())
+    monkeypatch.setattr(subprocess, "run", never)
+    assert report("proc\nstat", "adder", texts) == first
+
+
+@needs_yosys
+def test_a_failing_script_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path))
+    with pytest.raises(SynthesisError, match=r"adder: .*syntax error"):
+        report("stat", "adder", {"adder": "module adder(; endmodule"})
+    assert not list(tmp_path.rglob("*.txt"))
