@@ -45,7 +45,7 @@ def yosys_version(yosys: str) -> str:
 def map_once(options: str) -> str:
     """Script that maps each module below `{top}` once, by itself, however often it occurs.
 
-    Nothing is optimised across the borders of modules, so delays and cells of a flattened mapping are usually fewer.
+    Nothing is optimised across the borders of modules: a mapping of the flattened design usually takes fewer cells.
     """
     return "\n".join(
         (

@@ -1,10 +1,10 @@
 """Logic delay of every module: `python -m regress.timing VARIANT CONFIG`.
 
 The converted design is mapped to a 7-series device by Yosys, each module once and by itself; the mapped modules are
-then flattened with everything below them, and Yosys' static timing gives the longest path through cells of each. Since
-nothing was optimised across the borders of modules, this is a netlist of the design that keeps its hierarchy, and its
-delays bound those of one that does not. `--flat` maps each module anew, flattened with everything below it before it is
-optimised: the delays of that, in hours rather than minutes for a large design.
+then flattened with everything below them, and Yosys' static timing gives the longest path through cells of each. This
+is the netlist of a design that keeps its hierarchy: nothing is optimised across the borders of modules. `--flat` maps
+each module (or only `--module`) flattened with everything below it, in hours rather than minutes for a large design;
+that is usually faster, but Yosys also makes some modules slower so.
 The table is sorted by delay; the exit code is 1 when a module takes more than SHARE of the clock period, 2 for bad
 input. Results are kept by content. Yosys of the Python package has at most 4 GB of memory, too little for `paper`.
 """
