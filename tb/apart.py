@@ -7,18 +7,22 @@ layers overlap, so cycles are the sum of layers that each begin with nothing loa
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tb.launch import described, prepare_folder, prepared_network, simulate, sliced
+from tb.job import Action
+from tb.launch import described, prepare_folder, prepared_network, result_of, simulate, sliced
 from tb.model import built_model
-from tb.outcome import RequestOutcome
-from tb.performance import speed, utilisation
+from tb.outcome import RequestOutcome, layer_record
+from tb.performance import utilisation
 from tb.prepare import Stimulus, request
 from tb.variants import find_config
+
+SUMMED = ("cycles", "compute_cycles", "bytes_read", "bytes_written", "macs", "macs_skipped")
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,11 @@ class Part:
 
     number: int
     made: Stimulus
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one image."""
+        return sum(layer.macs for layer in self.made.program.layers)
 
 
 def run_apart(
@@ -58,19 +67,24 @@ def run_apart(
     with ThreadPoolExecutor(jobs) as pool:
         for found in pool.map(simulated, range(len(shares))):
             outcomes |= found
-    result = _joined(whole, [outcomes[number] for number in numbers], sizes, folder)
-    result["wall_seconds"] = time.monotonic() - started
-    return result | described(made, whole, variant, config, simulator, seed)
+    outcome = _joined(whole, [outcomes[number] for number in numbers], sizes)
+    places = {
+        "log": str(folder),
+        "trace": "",
+        "coverage_file": "",
+        "wall_seconds": time.monotonic() - started,
+    }
+    return result_of(outcome, sizes) | places | described(made, whole, variant, config, simulator, seed)
 
 
 def _shares(parts: Sequence[Part], jobs: int) -> list[list[Part]]:
     """As many lists, of about equal work: the largest layer to the list that has least."""
     shares: list[list[Part]] = [[] for _ in range(jobs)]
     work = [0] * jobs
-    for part in sorted(parts, key=lambda part: -sum(layer.macs for layer in part.made.program.layers)):
+    for part in sorted(parts, key=lambda part: -part.macs):
         least = work.index(min(work))
         shares[least].append(part)
-        work[least] += sum(layer.macs for layer in part.made.program.layers)
+        work[least] += part.macs
     return [share for share in shares if share]
 
 
@@ -83,49 +97,37 @@ def _simulate(
     return {part.number: outcome for part, outcome in zip(share, outcomes, strict=True)}
 
 
-def _joined(whole: Stimulus, outcomes: Sequence[RequestOutcome], config: Any, folder: Path) -> dict[str, Any]:
-    layers = [
-        _as_one(outcome, layer.name) for outcome, layer in zip(outcomes, whole.program.layers, strict=True)
-    ]
-    for layer in layers:
-        layer["utilisation"] = utilisation(layer["macs"], layer["cycles"], config)
-    cycles = sum(outcome.cycles for outcome in outcomes)
+def _joined(whole: Stimulus, outcomes: Sequence[RequestOutcome], config: Any) -> RequestOutcome:
+    """The outcome of all layers as if one request had run them; it passes only if each of them did."""
     names = [layer.name for layer in whole.program.layers]
-    return {
-        "verdict": "pass" if outcomes and all(outcome.passed for outcome in outcomes) else "fail",
-        "cycles": cycles,
-        **speed(cycles, whole.images, layers, config),
-        "layers": layers,
-        "program_bytes": sum(outcome.program_bytes for outcome in outcomes),
-        "checked": sum(outcome.values for outcome in outcomes),
-        "tensors": sum(outcome.tensors for outcome in outcomes),
-        "failures": [
-            f"{name}: {failure}"
-            for name, outcome in zip(names, outcomes, strict=True)
-            for failure in outcome.failures
-        ],
-        "log": str(folder),
-        "trace": "",
-        "coverage_file": "",
-    }
+    pairs = list(zip(names, outcomes, strict=True))
+    return RequestOutcome(
+        name=whole.program.network,
+        action=str(Action.RUN),
+        images=whole.images,
+        batches=1,
+        failures=[f"{name}: {failure}" for name, outcome in pairs for failure in _failures(outcome)],
+        cycles=sum(outcome.cycles for outcome in outcomes),
+        tensors=sum(outcome.tensors for outcome in outcomes),
+        values=sum(outcome.values for outcome in outcomes),
+        program_bytes=sum(outcome.program_bytes for outcome in outcomes),
+        layers=[_as_one(outcome, name, config) for name, outcome in pairs],
+    )
 
 
-def _as_one(outcome: RequestOutcome, name: str) -> dict[str, Any]:
-    """The record of a layer's program; where that was cut into several layers, their sum."""
-    first, *others = outcome.layers or [_nothing()]
+def _failures(outcome: RequestOutcome) -> list[str]:
+    return outcome.failures if outcome.passed or outcome.failures else ["nothing was compared"]
+
+
+def _as_one(outcome: RequestOutcome, name: str, config: Any) -> dict[str, Any]:
+    """The record of a layer's program; where that was cut into several layers, their sum; zeros where the
+    simulation did not come to it."""
+    first, *others = outcome.layers or [layer_record(name, Counter(), False, 0, 0)]
     joined = {**first, "name": name, "stalls": dict(first["stalls"])}
     for layer in others:
-        for key in ("cycles", "compute_cycles", "bytes_read", "bytes_written", "macs", "macs_skipped"):
+        for key in SUMMED:
             joined[key] += layer[key]
         for kind, count in layer["stalls"].items():
             joined["stalls"][kind] += count
         joined["equal"] = joined["equal"] and layer["equal"]
-    return joined
-
-
-def _nothing() -> dict[str, Any]:
-    """A layer that the simulation did not come to."""
-    counts = dict.fromkeys(
-        ("cycles", "compute_cycles", "bytes_read", "bytes_written", "macs", "macs_skipped"), 0
-    )
-    return {"name": "", **counts, "stalls": {"read": 0, "write": 0, "dependency": 0}, "equal": False}
+    return joined | {"utilisation": utilisation(joined["macs"], joined["cycles"], config)}

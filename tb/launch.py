@@ -199,19 +199,25 @@ def network_result(
     layers = outcome.layers
     if len(layers) == len(made.program.layers):
         layers = with_model(layers, made.program, outcome.images, config)
-    return {
-        "verdict": "pass" if outcome.passed else "fail",
-        "cycles": outcome.cycles,
-        **speed(outcome.cycles, outcome.images, layers, config),
-        "layers": layers,
-        "program_bytes": outcome.program_bytes,
-        "checked": outcome.values,
-        "tensors": outcome.tensors,
-        "failures": outcome.failures,
+    return result_of(replace(outcome, layers=layers), config) | {
         "wall_seconds": done.wall_seconds,
         "log": str(done.log),
         "trace": str(done.trace or ""),
         "coverage_file": str(done.coverage or ""),
+    }
+
+
+def result_of(outcome: RequestOutcome, config: Any) -> dict[str, Any]:
+    """What a result tells of a network's outcome: verdict, figures of speed, layers, and what was checked."""
+    return {
+        "verdict": verdict_of([outcome]),
+        "cycles": outcome.cycles,
+        **speed(outcome.cycles, outcome.images, outcome.layers, config),
+        "layers": outcome.layers,
+        "program_bytes": outcome.program_bytes,
+        "checked": outcome.values,
+        "tensors": outcome.tensors,
+        "failures": outcome.failures,
     }
 
 

@@ -1,0 +1,57 @@
+"""Outcomes of layers that ran alone, as one result."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tb.apart import _joined
+from tb.launch import result_of
+from tb.outcome import RequestOutcome, layer_record
+
+COUNTERS = {
+    "CYCLES": 100, "COMPUTE": 90, "READ_STALL": 5, "WRITE_STALL": 3, "DEP_STALL": 2, "MACS": 640, "MACS_SKIPPED": 60,
+}  # fmt: skip
+CONFIG = SimpleNamespace(clock_mhz=100, elements=64)
+WHOLE: Any = SimpleNamespace(
+    images=1,
+    program=SimpleNamespace(network="net", layers=[SimpleNamespace(name="a"), SimpleNamespace(name="b")]),
+)
+
+
+def outcome(*equal: bool, values: int = 7, failures: tuple[str, ...] = ()) -> RequestOutcome:
+    """Of a program of one layer for each of `equal`."""
+    layers = [layer_record(f"part{number}", COUNTERS, each, 10, 1) for number, each in enumerate(equal)]
+    return RequestOutcome(
+        "layer", "run", 1, 1, list(failures), cycles=100 * len(equal), values=values, layers=layers
+    )
+
+
+def joined(*outcomes: RequestOutcome) -> dict[str, Any]:
+    return result_of(_joined(WHOLE, outcomes, CONFIG), CONFIG)
+
+
+def test_layers_are_summed_and_pass_together() -> None:
+    result = joined(outcome(True, True), outcome(True))
+    assert (result["verdict"], result["cycles"], result["checked"]) == ("pass", 300, 14)
+    first, second = result["layers"]
+    assert (first["name"], first["cycles"], first["stalls"]["read"], first["bytes_read"]) == (
+        "a",
+        200,
+        10,
+        20,
+    )
+    assert (second["name"], second["macs"], second["utilisation"]) == ("b", 640, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("bad", "line"),
+    [
+        (outcome(False, failures=("node x: expected 1, got 2",)), "b: node x: expected 1, got 2"),
+        (outcome(True, values=0), "b: nothing was compared"),
+        (outcome(values=0, failures=("the simulation ended early",)), "b: the simulation ended early"),
+    ],
+)
+def test_one_layer_that_does_not_pass_fails_the_network(bad: RequestOutcome, line: str) -> None:
+    result = joined(outcome(True), bad)
+    assert (result["verdict"], result["failures"]) == ("fail", [line])
