@@ -112,6 +112,11 @@ class Config:
         return 2
 
     @property
+    def tap_lane_bits(self) -> int:
+        """Bits of a lane of a tap: one activation."""
+        return 8
+
+    @property
     def tap_bytes(self) -> int:
         """Bytes that one tap shows in a cycle."""
         return self.columns
@@ -132,3 +137,12 @@ CONFIGS = {
     "paper": Config("paper", 32, 64, 4, 64, 1 << 21, 4096, 8, 256),
 }
 BANK_BYTES = 8  # of the scratchpad: bytes side by side that share an address
+ERRORS = (
+    "ILLEGAL_INSTRUCTION",
+    "OPERAND_RANGE",
+    "CONFIG_MISMATCH",
+    "BUS_READ",
+    "BUS_WRITE",
+    "WATCHDOG",
+    "BAD_REQUEST",
+)
