@@ -219,7 +219,7 @@ def stream_bits(bits: int) -> int:
 
 @dataclass(frozen=True)
 class Config:
-    """A pipeline. memory_bytes: width of the memory port; luts, bram36: what the compiler may choose from, 0: unknown."""
+    """A pipeline. memory_bytes: width of the memory port."""
 
     name: str
     memory_bytes: int
