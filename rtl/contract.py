@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from rtl.lib.counters import COUNTER_BITS
+from rtl.lib.run_queue import Descriptor, descriptor
 from rtl.lib.stream import Beats, Stream, Transfer, beats, bit, reset, stream, transfer, word
 
 INSTRUCTION_BITS = 256
@@ -160,7 +161,7 @@ class TapPort:
 
 @dataclass(frozen=True)
 class ObservationPort:
-    """For observation only: nothing in the design reads it."""
+    """For observation only: nothing in the design reads it. counters: of every event lane its own."""
 
     event: EventPort
     counters: object
@@ -174,7 +175,7 @@ def observation_port(cfg):
     events, taps, tap_bytes = cfg.event_lanes, cfg.taps, cfg.tap_bytes
     return ObservationPort(
         EventPort(word(events), word(12 * events), word(16 * events)),
-        word(COUNTER_BITS),
+        word(COUNTER_BITS * events),
         TapPort(
             word(taps),
             word(8 * taps),
@@ -192,7 +193,8 @@ class CorePort:
     """Between the shell and a variant's core; docs/architecture.md has the table.
 
     `clear` already has `rst` in it: it is the only reset a core needs. `image` and the bases hold while an
-    image runs.
+    image runs. From `request` on: for a core that is a pipeline (see rtl/lib/shell.py), which takes requests and
+    images itself; it leaves its `request` in the queue until it has read the last image.
     """
 
     instruction: Stream
@@ -217,10 +219,16 @@ class CorePort:
     macs_skipped: object
     layer_event: object
     layer: object
+    request: Descriptor
+    request_done: object
+    in_flight: object
+    input_bytes: object
+    output_bytes: object
+    counting: object
 
 
-def core_port(memory_bytes):
-    """A CorePort for a memory port of `memory_bytes` bytes."""
+def core_port(memory_bytes, macs_bits=16, skipped_bits=29):
+    """A CorePort for a memory port of `memory_bytes` bytes; macs_bits, skipped_bits: for what is done in a cycle."""
     return CorePort(
         instruction=stream(INSTRUCTION_BITS),
         instruction_index=word(24),
@@ -240,10 +248,16 @@ def core_port(memory_bytes):
         error_code=word(4),
         error_index=word(24),
         activity=word(2),
-        macs=word(16),
-        macs_skipped=word(29),
+        macs=word(macs_bits),
+        macs_skipped=word(skipped_bits),
         layer_event=bit(),
         layer=word(12),
+        request=descriptor(),
+        request_done=bit(),
+        in_flight=bit(),
+        input_bytes=word(32),
+        output_bytes=word(32),
+        counting=bit(),
     )
 
 
@@ -263,12 +277,20 @@ def configurations(variant):
     return import_module(f"rtl.{variant}.config").CONFIGS
 
 
+def configuration(variant, name):
+    """A configuration by name, or from a .json file. Raises UnknownVariant."""
+    known = configurations(variant)
+    reader = getattr(import_module(f"rtl.{variant}.config"), "from_json", None)
+    if reader and name.endswith(".json"):
+        return reader(Path(name).read_text(), name)
+    if name not in known:
+        raise UnknownVariant(f"{variant} has no configuration {name!r}; there are {', '.join(known)}")
+    return known[name]
+
+
 def elaborate(variant, config):
-    """The variant's top block at a named configuration, with ports of its widths. Raises UnknownVariant."""
-    configs = configurations(variant)
-    if config not in configs:
-        raise UnknownVariant(f"{variant} has no configuration {config!r}; there are {', '.join(configs)}")
-    cfg = configs[config]
+    """The variant's top block at a configuration, with ports of its widths. Raises UnknownVariant."""
+    cfg = configuration(variant, config)
     top = import_module(f"rtl.{variant}.top").top
     ports = control_port(), memory_port(cfg.memory_bytes), observation_port(cfg)
     return top(bit(), reset(), bit(), *ports, cfg)

@@ -101,11 +101,11 @@ def mark(clk, rst, finish, filter_ends, marker, opening, complete):
 
 
 @block
-def read_parameters(clk, advance, filter_number, filter_ends, write, write_address, write_data, parameter):
+def read_parameters(clk, advance, filter_number, filter_ends, write, write_address, write_data, entry):
     """The parameter of the filter at hand: read one cycle ahead."""
     depth = 1 << len(filter_number)
     address = word(len(filter_number))
-    memory = ram(clk, write, write_address, write_data, address, parameter, depth)
+    memory = ram(clk, write, write_address, write_data, address, entry, depth)
 
     @always_comb
     def look_ahead():
@@ -127,12 +127,12 @@ def collect(clk, rst, finish, totals, write, write_address, write_data, chunk, l
     """
     width = made_chunk(layer)
     spot, marker = place(layer), Signal(intbv(1)[width:])
-    parameter, threshold = word(MINIMUM + 1), signed(THRESHOLD_BITS)
+    entry, threshold = word(MINIMUM + 1), signed(THRESHOLD_BITS)
     flip, minimum, opening, complete = bit(), bit(), bit(), bit()
     collected = [word(width) for _ in totals]
     counting = count_places(clk, rst, finish, spot, layer.filters, layer.groups, layer.out_height)
     reading = read_parameters(
-        clk, finish, spot.filter, spot.filter_ends, write, write_address, write_data(MINIMUM + 1, 0), parameter
+        clk, finish, spot.filter, spot.filter_ends, write, write_address, write_data(MINIMUM + 1, 0), entry
     )
     marking = mark(clk, rst, finish, spot.filter_ends, marker, opening, complete)
     deciding = [
@@ -143,14 +143,15 @@ def collect(clk, rst, finish, totals, write, write_address, write_data, chunk, l
     else:
         flagging = []
         unused(minimum, "nothing is pooled")
+    unused(spot.row, "chunks are counted where they are written")
     bits = ConcatSignal(*reversed(collected)) if len(collected) > 1 else collected[0]
     unused(write_data(len(write_data), MINIMUM + 1), "a parameter is shorter than its place in the stream")
 
     @always_comb
     def split():
-        threshold.next = parameter[THRESHOLD_BITS:].signed()
-        flip.next = parameter[FLIP]
-        minimum.next = parameter[MINIMUM]
+        threshold.next = entry[THRESHOLD_BITS:].signed()
+        flip.next = entry[FLIP]
+        minimum.next = entry[MINIMUM]
 
     @always_comb
     def show():

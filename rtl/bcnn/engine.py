@@ -10,7 +10,7 @@ from myhdl import ConcatSignal, Constant, Signal, always, always_comb, always_se
 
 from rtl.bcnn.collect import collect, made_chunks
 from rtl.bcnn.lane import LANE_LATENCY, binary_lane, mismatch_columns, number_lane
-from rtl.bcnn.maps import map_memory, read_bits, row_copies, take_turns
+from rtl.bcnn.maps import map_memory, read_bits, reads, row_copies, take_turns
 from rtl.bcnn.place import place_chunks, show_chunks
 from rtl.bcnn.pool import pool
 from rtl.bcnn.popcount import weights_left
@@ -75,27 +75,27 @@ def nominal(layer):
 
 
 @block
-def start_images(halt, active, image_ends, turns, room, start, half, image):
+def start_images(halt, active, image_ends, reads, room, start, half, image):
     """An image starts when its half is full and the next map has room, also with the last step of the one before."""
     here, there = bit(), bit()
 
     @always_comb
     def look():
-        here.next = turns.full[1] if turns.read_half else turns.full[0]
-        there.next = turns.full[0] if turns.read_half else turns.full[1]
+        here.next = reads.full[1] if reads.half else reads.full[0]
+        there.next = reads.full[0] if reads.half else reads.full[1]
 
     @always_comb
     def decide():
         start.next = room and not halt and ((image_ends and there) or (not active and here))
-        half.next = turns.read_half != image_ends
-        image.next = turns.following if image_ends else turns.read
-        turns.release.next = image_ends
+        half.next = reads.half != image_ends
+        image.next = reads.following if image_ends else reads.image
+        reads.release.next = image_ends
 
     return look, decide
 
 
 @block
-def tell_work(clk, step, start, image_ends, turns, room, work, layer):
+def tell_work(clk, step, start, image_ends, full, room, work, layer):
     """What the engine does, a cycle later."""
     whole, last = step_products(layer, False), step_products(layer, True)
     skipped = nominal(layer) - executed(layer)
@@ -103,8 +103,8 @@ def tell_work(clk, step, start, image_ends, turns, room, work, layer):
     @always(clk.posedge)
     def tell():
         work.busy.next = step.valid
-        work.no_input.next = not step.valid and not start and turns.full == 0
-        work.no_room.next = not step.valid and not start and turns.full != 0 and not room
+        work.no_input.next = not step.valid and not start and full == 0
+        work.no_room.next = not step.valid and not start and full != 0 and not room
         work.macs.next = 0
         if step.valid:
             work.macs.next = last if step.tail else whole
@@ -180,15 +180,15 @@ def binary_sums(clk, valid, first, group, tail, kept, weights, totals, layer):
     spread = [word(layer.chunk * layer.p) for _ in range(count)]
     left = [word(layer.chunk * layer.p) for _ in range(weights_left(count))]
     mixed = mixed_columns(layer)
-    inside = word(max(1, len(mixed)))
+    in_map = word(max(1, len(mixed)))
     tables = [gain_table(layer, lane) for lane in range(layer.p)]
     distinct = sorted(set(tables))
     fixed = all(len(set(table)) == 1 for table in distinct)
     gains = [constant(table[0], width) if fixed else signed(width) for table in distinct]
     looking, gaining = [], []
     if mixed:
-        looking.append(find_inside(clk, valid(0), group, inside, inside_masks(layer)))
-    spreading = spread_weights(weights, inside, spread, layer)
+        looking.append(find_inside(clk, valid(0), group, in_map, inside_masks(layer)))
+    spreading = spread_weights(weights, in_map, spread, layer)
     matching = mismatch_columns(clk, valid(1), words, spread, left)
     if not fixed:
         gaining = [find_gain(clk, group, tail, gains[n], distinct[n]) for n in range(len(distinct))]
@@ -242,23 +242,27 @@ def sums(clk, rst, halt, write, turns, room, image, start, weight_write, totals,
     rows = layer.rows_at_once if layer.rows_at_once > 1 else layer.lanes
     kept = [word(kept_width(layer) * layer.chunk * layer.input_bits) for _ in range(rows)]
     weights, valid, first = word(layer.step_bits), word(LANE_LATENCY + 1), bit()
-    inside, group, tail = word(len(now.inside)), word(len(now.group)), bit()
+    given = reads()
+    in_map, group, tail = word(len(now.in_map)), word(len(now.group)), bit()
 
-    turning = take_turns(clk, rst, turns)
-    starting = start_images(halt, now.valid, image_ends, turns, room, start, half, image)
+    turning = take_turns(clk, rst, turns, given)
+    starting = start_images(halt, now.valid, image_ends, given, room, start, half, image)
     walking = walk(clk, rst, start, half, now, image_ends, layer)
-    telling = tell_work(clk, now, start, image_ends, turns, room, work, layer)
+    telling = tell_work(clk, now, start, image_ends, given.full, room, work, layer)
     following = follow_steps(clk, rst, now, valid, first, finish)
     if layer.rows_at_once > 1:
         memory = row_copies(clk, write, address, banks, layer)
     else:
         memory = map_memory(clk, write, address, banks, layer.lanes, parts)
     loading = weight_memory(clk, valid(0), weight_write, now.weight, weights, layer.weight_words)
-    cutting = strips(clk, valid(0), inside, group, banks, kept, layer)
+    cutting = strips(clk, valid(0), in_map, group, banks, kept, layer)
     if layer.binary:
         summing = binary_sums(clk, valid, first, group, tail, kept, weights, totals, layer)
     else:
         summing = number_sums(clk, valid, first, kept, weights, totals, layer)
+        unused(tail, "numbers are not cut in slices")
+        if layer.groups == 1:
+            unused(group, "there is one group of pixels")
 
     @always_comb
     def point():
@@ -266,7 +270,7 @@ def sums(clk, rst, halt, write, turns, room, image, start, weight_write, totals,
 
     @always(clk.posedge)
     def follow():
-        inside.next = now.inside
+        in_map.next = now.in_map
         group.next = now.group
         tail.next = now.tail
 

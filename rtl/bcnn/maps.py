@@ -12,33 +12,45 @@ IMAGE_BITS = 16
 
 @dataclass(frozen=True)
 class Turns:
-    """Whose turn it is. The producer starts an image when there is `room`, and tells `reserve` with its `image`, later
-    `filled`; the consumer starts when `full` of a half, and tells `release`.
+    """A producer's turns: it starts an image when there is `room`, and tells `reserve` with its `image`, later `filled`.
 
-    made: the image whose half is being filled, read: the one in `read_half`, following: the one in the other half.
+    write_half, made: the half that is being filled, and with which image.
     """
 
     room: object
     reserve: object
     image: object
     filled: object
-    release: object
-    full: object
     write_half: object
-    read_half: object
     made: object
-    read: object
-    following: object
 
 
 def turns():
     """A Turns."""
-    images = [word(IMAGE_BITS) for _ in range(4)]
-    return Turns(bit(), bit(), images[0], bit(), bit(), word(2), bit(), bit(), *images[1:])
+    return Turns(bit(), bit(), word(IMAGE_BITS), bit(), bit(), word(IMAGE_BITS))
+
+
+@dataclass(frozen=True)
+class Reads:
+    """A consumer's turns: it starts when its half is `full`, and tells `release`.
+
+    half, image: which half is to be read next, and the image in it; following: the image in the other half.
+    """
+
+    release: object
+    full: object
+    half: object
+    image: object
+    following: object
+
+
+def reads():
+    """A Reads."""
+    return Reads(bit(), word(2), bit(), word(IMAGE_BITS), word(IMAGE_BITS))
 
 
 @block
-def take_turns(clk, rst, turns):
+def take_turns(clk, rst, turns, reads):
     """Two halves in turn. Latency: one cycle from each message to what follows of it."""
     reserved, reserve_half, full_even, full_odd = word(2), bit(), bit(), bit()
     even, odd = word(IMAGE_BITS), word(IMAGE_BITS)
@@ -46,19 +58,19 @@ def take_turns(clk, rst, turns):
     @always_comb
     def show():
         turns.room.next = reserved != 2
-        turns.full.next = concat(full_odd, full_even)
+        reads.full.next = concat(full_odd, full_even)
 
     @always_comb
     def name():
         turns.made.next = odd if turns.write_half else even
-        turns.read.next = odd if turns.read_half else even
-        turns.following.next = even if turns.read_half else odd
+        reads.image.next = odd if reads.half else even
+        reads.following.next = even if reads.half else odd
 
     @always_seq(clk.posedge, reset=rst)
     def count():
-        if turns.reserve and not turns.release:
+        if turns.reserve and not reads.release:
             reserved.next = reserved + 1
-        elif turns.release and not turns.reserve:
+        elif reads.release and not turns.reserve:
             reserved.next = reserved - 1
 
     @always_seq(clk.posedge, reset=rst)
@@ -67,18 +79,18 @@ def take_turns(clk, rst, turns):
             reserve_half.next = not reserve_half
         if turns.filled:
             turns.write_half.next = not turns.write_half
-        if turns.release:
-            turns.read_half.next = not turns.read_half
+        if reads.release:
+            reads.half.next = not reads.half
 
     @always_seq(clk.posedge, reset=rst)
     def fill():
         if turns.filled and not turns.write_half:
             full_even.next = True
-        elif turns.release and not turns.read_half:
+        elif reads.release and not reads.half:
             full_even.next = False
         if turns.filled and turns.write_half:
             full_odd.next = True
-        elif turns.release and turns.read_half:
+        elif reads.release and reads.half:
             full_odd.next = False
 
     @always(clk.posedge)

@@ -84,8 +84,8 @@ def count_numbers(clk, rst, there, row, row_ends, ends, numbers, rows):
 
 
 @block
-def pixels(clk, rst, halt, beats, turns, write, room, begin, ends, layer):
-    """One image after the other into the map of the first layer. begin, ends: the first and the last number of one.
+def pixels(clk, rst, halt, beats, turns, write, room, opens, ends, layer):
+    """One image after the other into the map of the first layer. opens, ends: the first and the last number of one.
 
     room: there may be one more image in the pipeline.
     """
@@ -100,14 +100,14 @@ def pixels(clk, rst, halt, beats, turns, write, room, begin, ends, layer):
 
     @always_comb
     def decide():
-        begin.next = full and not opened and turns.room and room and not halt
+        opens.next = full and not opened and turns.room and room and not halt
         turns.reserve.next = full and not opened and turns.room and room and not halt
 
     @always_seq(clk.posedge, reset=rst)
     def follow():
         if ends:
             opened.next = False
-        elif begin:
+        elif opens:
             opened.next = True
 
     @always_seq(clk.posedge, reset=rst)

@@ -27,8 +27,9 @@ def tap(lanes):
 
 
 @block
-def count_planes(clk, rst, valid, number, last, planes):
-    """Chunks of the same pixels."""
+def count_planes(clk, rst, valid, last, planes):
+    """last: of the chunks of the same pixels."""
+    number = word(index_bits(planes))
 
     @always_comb
     def find_last():
@@ -64,9 +65,9 @@ def count_lanes(clk, rst, valid, last, lane, slice_number, lanes):
 @block
 def place_chunks(clk, rst, chunk, turns, write, reader):
     """Writes chunks to where `reader`, the layer that reads them, expects them. Latency: none."""
-    slice_number, number, last = word(index_bits(reader.slices)), word(len(chunk.plane)), bit()
+    slice_number, last = word(index_bits(reader.slices)), bit()
     base, index = word(len(write.address) - 1), Signal(modbv(0)[len(write.address) - 1:])
-    counting = count_planes(clk, rst, chunk.valid, number, last, reader.planes)
+    counting = count_planes(clk, rst, chunk.valid, last, reader.planes)
     dividing = count_lanes(clk, rst, chunk.valid, last, write.lane, slice_number, reader.lanes)
     slices = reader.slices
 
@@ -110,8 +111,8 @@ def spread_lanes(data, lanes, chunk):
 def show_chunks(clk, rst, chunk, image, tap, layer):
     """A chunk on a tap; its address is the number of its first pixel in the map. Latency: none."""
     width, planes = made_chunk(layer), made_planes(layer)
-    pixels, number, last = len(chunk.data) // width, word(len(chunk.plane)), bit()
-    counting = count_planes(clk, rst, chunk.valid, number, last, planes)
+    pixels, last = len(chunk.data) // width, bit()
+    counting = count_planes(clk, rst, chunk.valid, last, planes)
     spreading = spread_lanes(chunk.data, tap.data, width)
 
     @always_seq(clk.posedge, reset=rst)

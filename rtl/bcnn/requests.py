@@ -14,10 +14,10 @@ STORES = 8  # that may wait for their answers
 
 @dataclass(frozen=True)
 class Feed:
-    """Of the request that is being read. begin, ends: an image's first and last number was taken; image: its number;
+    """Of the request that is being read. opens, ends: an image's first and last number was taken; image: its number;
     room: one more may begin."""
 
-    begin: object
+    opens: object
     ends: object
     image: object
     room: object
@@ -48,7 +48,7 @@ def read_images(clk, rst, halt, request, input_bytes, output_bytes, feed, comman
     def tell():
         request.ready.next = active and feed.ends and to_take == 1
         feed.room.next = begun.ready
-        begun.valid.next = feed.begin
+        begun.valid.next = feed.opens
         begun.data.next = concat(to_take == 1, result)
 
     @always_seq(clk.posedge, reset=rst)
@@ -70,7 +70,7 @@ def read_images(clk, rst, halt, request, input_bytes, output_bytes, feed, comman
             if command.valid and command.ready:
                 address.next = address + input_bytes
                 to_ask.next = to_ask - 1
-            if feed.begin:
+            if feed.opens:
                 result.next = result + output_bytes
             if feed.ends:
                 to_take.next = to_take - 1
@@ -80,7 +80,7 @@ def read_images(clk, rst, halt, request, input_bytes, output_bytes, feed, comman
 
 
 @block
-def write_scores(clk, rst, halt, turns, begun, command, done, request_done, length, layer):
+def write_scores(clk, rst, halt, reads, begun, command, done, request_done, length, layer):
     """Stores the scores of each image that is complete; request_done: those of a request's last image have arrived."""
     last_sent, last_done = stream(1), stream(1)
     finals = small_fifo(clk, rst, last_sent, last_done, STORES)
@@ -88,7 +88,7 @@ def write_scores(clk, rst, halt, turns, begun, command, done, request_done, leng
 
     @always_comb
     def ask():
-        command.valid.next = turns.full != 0 and begun.valid and last_sent.ready and not halt
+        command.valid.next = reads.full != 0 and begun.valid and last_sent.ready and not halt
         command.address.next = begun.data[32:]
         command.length.next = length
         command.layer.next = layer
@@ -100,7 +100,7 @@ def write_scores(clk, rst, halt, turns, begun, command, done, request_done, leng
     @always_comb
     def take():
         begun.ready.next = sent
-        turns.release.next = sent
+        reads.release.next = sent
         last_sent.valid.next = sent
         last_sent.data.next = begun.data[32]
 
@@ -114,7 +114,7 @@ def write_scores(clk, rst, halt, turns, begun, command, done, request_done, leng
 
 
 @block
-def count_images(clk, rst, begin, done, busy, images):
+def count_images(clk, rst, opens, done, busy, images):
     """busy: images are in the pipeline, or their scores on their way."""
     inside = word(images.bit_length())
 
@@ -124,24 +124,22 @@ def count_images(clk, rst, begin, done, busy, images):
 
     @always_seq(clk.posedge, reset=rst)
     def count():
-        if begin and not done:
+        if opens and not done:
             inside.next = inside + 1
-        elif done and not begin:
+        elif done and not opens:
             inside.next = inside - 1
 
     return tell, count
 
 
 @block
-def requests(clk, rst, halt, request, input_bytes, output_bytes, feed, load_command, turns, store_command, store_done,
+def requests(clk, rst, halt, request, input_bytes, output_bytes, feed, load_command, reads, store_command, store_done,
              request_done, busy, input_length, output_length, layer, images):
     """Between the run queue and the pipeline, which holds up to `images` images."""
     begun, waiting = stream(33), stream(33)
     reading = read_images(clk, rst, halt, request, input_bytes, output_bytes, feed, load_command, begun, input_length)
-    if images < 16:
-        buffer = small_fifo(clk, rst, begun, waiting, images)
-    else:
-        buffer = fifo(clk, rst, begun, waiting, images)
-    writing = write_scores(clk, rst, halt, turns, waiting, store_command, store_done, request_done, output_length, layer)
-    counting = count_images(clk, rst, feed.begin, store_done, busy, 2 * images)
+    buffer = fifo(clk, rst, begun, waiting, images)
+    writing = write_scores(clk, rst, halt, reads, waiting, store_command, store_done, request_done, output_length,
+                           layer)
+    counting = count_images(clk, rst, feed.opens, store_done, busy, 2 * images)
     return reading, buffer, writing, counting

@@ -16,7 +16,7 @@ SCORE_LATENCY = 3
 
 
 @block
-def scale(clk, finish, total, parameter, score):
+def scale(clk, finish, total, entry, score):
     """total * factor + offset. Latency: SCORE_LATENCY, from the sum."""
     kept, factor, late_offset, offset = signed(len(total)), signed(FACTOR_BITS), signed(SCORE_BITS), signed(SCORE_BITS)
     product = signed(len(total) + FACTOR_BITS)
@@ -25,8 +25,8 @@ def scale(clk, finish, total, parameter, score):
     def keep():
         if finish:
             kept.next = total
-            factor.next = parameter[SCORE_BITS + FACTOR_BITS:SCORE_BITS].signed()
-            late_offset.next = parameter[SCORE_BITS:].signed()
+            factor.next = entry[SCORE_BITS + FACTOR_BITS:SCORE_BITS].signed()
+            late_offset.next = entry[SCORE_BITS:].signed()
 
     @always(clk.posedge)
     def multiply():
@@ -114,19 +114,21 @@ def score_engine(clk, rst, halt, write, turns, weight_write, parameter_write, re
     largest = layer.largest_sum
     totals = [Signal(intbv(0, min=-2 * largest, max=2 * largest + 1))]
     start, finish, valid, late_ends, ends = [bit() for _ in range(5)]
-    spot, parameter, score = place(layer), word(SCORE_BITS + FACTOR_BITS), signed(SCORE_BITS)
+    spot, entry, score = place(layer), word(SCORE_BITS + FACTOR_BITS), signed(SCORE_BITS)
     words = stream(len(results.data))
     summing = sums(clk, rst, halt, write, turns, made_turns.room, made_turns.image, start, weight_write, totals, finish,
                    work, layer, parts)
     counting = count_places(clk, rst, finish, spot, layer.filters, layer.groups, layer.out_height)
-    reading = read_parameters(clk, finish, spot.filter, spot.filter_ends, parameter_write.valid, parameter_write.address,
-                              parameter_write.data(SCORE_BITS + FACTOR_BITS, 0), parameter)
-    scaling = scale(clk, finish, totals[0], parameter, score)
+    reading = read_parameters(clk, finish, spot.filter, spot.filter_ends, parameter_write.valid,
+                              parameter_write.address, parameter_write.data(SCORE_BITS + FACTOR_BITS, 0), entry)
+    scaling = scale(clk, finish, totals[0], entry, score)
     following = delay_control(clk, rst, finish, valid, SCORE_LATENCY)
     ending = delay_control(clk, rst, late_ends, ends, SCORE_LATENCY)
     showing = show_scores(clk, rst, valid, ends, made_turns.made, score, tap)
     collecting = collect_words(clk, rst, valid, ends, score, words)
     buffer = fifo(clk, rst, words, results, depth)
+    for name in ("row", "group", "row_ends"):
+        unused(getattr(spot, name), "scores are counted")
     unused(parameter_write.part, "a parameter is shorter than a word")
     unused(parameter_write.data(64, SCORE_BITS + FACTOR_BITS), "a parameter is shorter than its place in the stream")
 

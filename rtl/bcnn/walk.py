@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from myhdl import Signal, always, always_comb, always_seq, block, modbv
 
 from rtl.bcnn.maps import index_bits, read_bits
+from rtl.convert import unused
 from rtl.lib.stream import bit, word
 
 
 @dataclass(frozen=True)
 class Step:
-    """What is to be done in a cycle. address: of the map, its half left out; weight: of the weights; inside: which
+    """What is to be done in a cycle. address: of the map, its half left out; weight: of the weights; in_map: which
     kernel rows of the step lie in the map; first, last: of a filter; tail: the last slice of the channels; group: of
     pixels.
     """
@@ -19,7 +20,7 @@ class Step:
     half: object
     address: object
     weight: object
-    inside: object
+    in_map: object
     first: object
     last: object
     tail: object
@@ -37,13 +38,13 @@ def step(layer):
 @dataclass(frozen=True)
 class Schedule:
     """For each row of outputs: address and weight of its first step, steps of a filter less one, weights that a filter
-    leaves out, and for each step (or kernel row) whether it is inside the map, the first lowest."""
+    leaves out, and for each step (or kernel row) whether it is in the map, the first lowest."""
 
     address: tuple
     weight: tuple
     left: tuple
     skip: tuple
-    inside: tuple
+    in_map: tuple
 
 
 def schedule(layer):
@@ -54,16 +55,16 @@ def schedule(layer):
 
 def _row(layer, y):
     first = y * layer.stride[0] - layer.padding[0]
-    inside = [0 <= first + k < layer.height for k in range(layer.kernel[0])]
+    in_map = [0 <= first + k < layer.height for k in range(layer.kernel[0])]
     if layer.rows_at_once > 1:
-        return y, 0, 0, 0, sum(1 << k for k, within in enumerate(inside) if within)
+        return y, 0, 0, 0, sum(1 << k for k, in_map in enumerate(in_map) if in_map)
     if layer.padding_value:
         steps = layer.kernel[0] * layer.slices
-        mask = sum(1 << n for n in range(steps) if inside[n // layer.slices])
+        mask = sum(1 << n for n in range(steps) if in_map[n // layer.slices])
         # Rows outside the map are read modulo the memory, and not used.
         modulus = 1 << read_bits(layer) - 1
         return first * layer.slices % modulus, 0, steps - 1, 0, mask
-    skipped, executed = inside.index(True), sum(inside)
+    skipped, executed = in_map.index(True), sum(in_map)
     left_out = layer.kernel[0] - executed
     return (
         (first + skipped) * layer.slices, skipped * layer.slices, executed * layer.slices - 1,
@@ -133,12 +134,12 @@ class Row:
     weight: object
     left: object
     skip: object
-    inside: object
+    in_map: object
 
 
 def row_entries(plan, layer):
     """A Row."""
-    bits = [max(1, max(values).bit_length()) for values in (plan.weight, plan.left, plan.skip, plan.inside)]
+    bits = [max(1, max(values).bit_length()) for values in (plan.weight, plan.left, plan.skip, plan.in_map)]
     return Row(word(read_bits(layer) - 1), *[word(width) for width in bits])
 
 
@@ -164,7 +165,7 @@ def look_up(row, entries, plan):
 
     @always_comb
     def read_inside():
-        entries.inside.next = plan.inside[row]
+        entries.in_map.next = plan.in_map[row]
 
     return read_address, read_weight, read_left, read_skip, read_inside
 
@@ -180,13 +181,13 @@ def keep_row(clk, load, entries, kept):
             kept.weight.next = entries.weight
             kept.left.next = entries.left
             kept.skip.next = entries.skip
-            kept.inside.next = entries.inside
+            kept.in_map.next = entries.in_map
 
     return keep
 
 
 @block
-def move(clk, start, load, kernel_ends, filter_ends, entries, kept, step, left, inside):
+def move(clk, start, load, kernel_ends, filter_ends, entries, kept, step, left, in_map):
     """Address, weight and what is left of a filter, from step to step.
 
     entries: of the row to come, kept: of the row at hand; load: the next step is the first of a row.
@@ -229,11 +230,11 @@ def move(clk, start, load, kernel_ends, filter_ends, entries, kept, step, left, 
     @always(clk.posedge)
     def follow():
         if load:
-            inside.next = entries.inside
+            in_map.next = entries.in_map
         elif kernel_ends:
-            inside.next = kept.inside
+            in_map.next = kept.in_map
         elif step.valid:
-            inside.next = inside >> len(step.inside)
+            in_map.next = in_map >> len(step.in_map)
 
     @always(clk.posedge)
     def begin():
@@ -251,13 +252,17 @@ def walk(clk, rst, start, half, step, image_ends, layer):
     plan = schedule(layer)
     rows = layer.out_height
     entries, kept, spot = row_entries(plan, layer), row_entries(plan, layer), place(layer)
-    wanted, left, inside = word(len(spot.row)), word(len(kept.left)), word(len(kept.inside))
+    wanted, left, in_map = word(len(spot.row)), word(len(kept.left)), word(len(kept.in_map))
     kernel_ends, load = bit(), bit()
+    unused(spot.filter, "weights come in the order of filters")
     looking = look_up(wanted, entries, plan)
     keeping = keep_row(clk, load, entries, kept)
     counting = count_places(clk, rst, kernel_ends, spot, layer.filters, layer.groups, rows)
-    moving = move(clk, start, load, kernel_ends, spot.filter_ends, entries, kept, step, left, inside)
-    slicing = count_slices(clk, rst, step.valid, step.tail, layer.slices)
+    moving = move(clk, start, load, kernel_ends, spot.filter_ends, entries, kept, step, left, in_map)
+    if layer.slices > 1:
+        slicing = count_slices(clk, rst, step.valid, step.tail, layer.slices)
+    else:
+        slicing = always_last(step.valid, step.tail)
 
     @always_comb
     def look_ahead():
@@ -275,7 +280,7 @@ def walk(clk, rst, start, half, step, image_ends, layer):
     def show():
         step.last.next = kernel_ends
         step.group.next = spot.group
-        step.inside.next = inside[len(step.inside):]
+        step.in_map.next = in_map[len(step.in_map):]
 
     @always_seq(clk.posedge, reset=rst)
     def run():
@@ -295,14 +300,6 @@ def walk(clk, rst, start, half, step, image_ends, layer):
 @block
 def count_slices(clk, rst, advance, tail, slices):
     """tail: the step takes the last slice of the channels."""
-    if slices == 1:
-
-        @always_comb
-        def always_last():
-            tail.next = advance
-
-        return always_last
-
     number = word(index_bits(slices))
 
     @always_comb
@@ -315,3 +312,14 @@ def count_slices(clk, rst, advance, tail, slices):
             number.next = 0 if number == slices - 1 else number + 1
 
     return compare, count
+
+
+@block
+def always_last(valid, tail):
+    """The same for a single slice."""
+
+    @always_comb
+    def tell():
+        tail.next = valid
+
+    return tell

@@ -169,7 +169,7 @@ def weight_memory(clk, enable, write, address, weights, depth):
 
 
 @block
-def take_turns_loading(clk, rst, words, taken, ended, active, all_taken, sections):
+def take_turns_loading(clk, rst, taken, ended, active, all_taken, sections):
     """Sections one after the other: `active` has one bit set; the words are `all_taken` when theirs are."""
 
     @always_comb

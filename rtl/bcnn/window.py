@@ -40,13 +40,13 @@ def reads_outside(layer):
 
 
 @block
-def take_row(clk, enable, inside, row, kept, outside):
+def take_row(clk, enable, in_map, row, kept, outside):
     """A row, or what stands for one outside the map. Latency: one cycle."""
 
     @always(clk.posedge)
     def keep():
         if enable:
-            kept.next = row if inside else outside
+            kept.next = row if in_map else outside
 
     return keep
 
@@ -65,14 +65,14 @@ def cut_strip(clk, enable, group, row, kept, pitch):
 
 
 @block
-def take_strip(clk, enable, inside, group, row, kept, outside, pitch):
+def take_strip(clk, enable, in_map, group, row, kept, outside, pitch):
     """The same, or what stands for a row outside the map."""
     width = len(kept)
 
     @always(clk.posedge)
     def keep():
         if enable:
-            if inside:
+            if in_map:
                 kept.next = row[group * pitch + width : group * pitch]
             else:
                 kept.next = outside
@@ -92,18 +92,18 @@ def pad_bits(layer, lane, columns):
 
 
 @block
-def strips(clk, enable, inside, group, banks, kept, layer):
+def strips(clk, enable, in_map, group, banks, kept, layer):
     """kept: for each lane (or kernel row) the row; of several groups the columns that the group at hand sees.
 
-    banks: of each lane the pixels of the row, in parts. inside: a bit for each row read.
+    banks: of each lane the pixels of the row, in parts. in_map: a bit for each row read.
     """
     bits = layer.chunk * layer.input_bits
     parts = len(banks) // len(kept)
     rows = [joined(banks[parts * n : parts * (n + 1)]) for n in range(len(kept))]
-    flags = [inside(n) if len(inside) > 1 else inside for n in range(len(kept))]
-    flags = flags if layer.rows_at_once > 1 else [inside] * len(kept)
+    flags = [in_map(n) if len(in_map) > 1 else in_map for n in range(len(kept))]
+    flags = flags if layer.rows_at_once > 1 else [in_map] * len(kept)
     if layer.groups == 1 and not reads_outside(layer):
-        unused(inside, "rows outside the map are not read")
+        unused(in_map, "rows outside the map are not read")
         return [register(clk, enable, rows[n], kept[n]) for n in range(len(kept))]
     if layer.groups == 1:
         outside = [pad_pixel(layer, n) * sum(1 << bits * x for x in range(layer.width)) for n in range(len(kept))]
@@ -114,7 +114,7 @@ def strips(clk, enable, inside, group, banks, kept, layer):
     padded = [joined([part for part in edge if not isinstance(part, str) or part]) for edge in edges]
     outside = [pad_pixel(layer, n) * sum(1 << bits * x for x in range(strip_width(layer))) for n in range(len(kept))]
     if not reads_outside(layer):
-        unused(inside, "rows outside the map are not read")
+        unused(in_map, "rows outside the map are not read")
         return [cut_strip(clk, enable, group, padded[n], kept[n], pitch * bits) for n in range(len(kept))]
     return [
         take_strip(clk, enable, flags[n], group, padded[n], kept[n], outside[n], pitch * bits)
@@ -146,22 +146,22 @@ def columns(layer, lane, kept, wanted):
 
 
 @block
-def gate_weights(weights, inside, gated):
-    """Weights of a column that lies inside the map for some groups only."""
+def gate_weights(weights, in_map, gated):
+    """Weights of a column that lies in the map for some groups only."""
 
     @always_comb
     def gate():
         gated.next = 0
-        if inside:
+        if in_map:
             gated.next = weights
 
     return gate
 
 
 @block
-def find_inside(clk, enable, group, inside, masks):
-    """Which columns of the strip lie inside the map. Latency: one cycle."""
-    found = word(len(inside))
+def find_inside(clk, enable, group, in_map, masks):
+    """Which columns of the strip lie in the map. Latency: one cycle."""
+    found = word(len(in_map))
 
     @always_comb
     def look():
@@ -170,13 +170,13 @@ def find_inside(clk, enable, group, inside, masks):
     @always(clk.posedge)
     def keep():
         if enable:
-            inside.next = found
+            in_map.next = found
 
     return look, keep
 
 
 def mixed_columns(layer):
-    """Columns of the strip that lie inside the map for some groups only."""
+    """Columns of the strip that lie in the map for some groups only."""
     flags = {column: column_inside(layer, column) for column in range(strip_width(layer))}
     return [column for column, flag in flags.items() if any(flag) and not all(flag)]
 
@@ -188,10 +188,10 @@ def inside_masks(layer):
 
 
 @block
-def spread_weights(weights, inside, spread, layer):
+def spread_weights(weights, in_map, spread, layer):
     """For each word of a step's weights the same word for every lane of the group, 0 where it sees no map.
 
-    spread: a list; weights: by chunk, column of the kernel; inside: of the mixed columns.
+    spread: a list; weights: by chunk, column of the kernel; in_map: of the mixed columns.
     """
     gates, chunk, kernel, mixed = [], layer.chunk, layer.kernel[1], mixed_columns(layer)
     for n, result in enumerate(spread):
@@ -204,7 +204,7 @@ def spread_weights(weights, inside, spread, layer):
             else:
                 lanes.append(word(chunk))
                 column = mixed.index(lane * layer.stride[1] + n % kernel)
-                gates.append(gate_weights(own, inside(column) if len(mixed) > 1 else inside, lanes[-1]))
+                gates.append(gate_weights(own, in_map(column) if len(mixed) > 1 else in_map, lanes[-1]))
         gates.append(forward(joined(lanes), result))
     return gates
 

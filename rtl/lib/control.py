@@ -295,7 +295,7 @@ def sequencer(
 
 
 @block
-def capture_error(clk, rst, fault, last_issued, caught, failed, code, index):
+def capture_error(clk, rst, fault, last_issued, caught, failed, code, index, runs_instructions):
     """Keeps the first error: its code, and the instruction at fault, or the last one issued. Latency: one
     cycle.
 
@@ -303,23 +303,26 @@ def capture_error(clk, rst, fault, last_issued, caught, failed, code, index):
     """
     found = word(4)
 
+    # The later ones go before.
     @always_comb
     def rank():
         found.next = 0
-        if fault.core:
-            found.next = fault.core_code
-        elif fault.mismatch:
-            found.next = _MISMATCH
-        elif fault.early_end:
-            found.next = _ILLEGAL
-        elif fault.bus_read:
-            found.next = _READ
-        elif fault.bus_write:
-            found.next = _WRITE
-        elif fault.watchdog:
-            found.next = _WATCHDOG
-        elif fault.bad_request:
+        if fault.bad_request:
             found.next = _BAD_REQUEST
+        if fault.watchdog:
+            found.next = _WATCHDOG
+        if fault.bus_write:
+            found.next = _WRITE
+        if fault.bus_read:
+            found.next = _READ
+        if runs_instructions:  # noqa: SIM102 - a branch that can be removed
+            if fault.early_end:
+                found.next = _ILLEGAL
+        if fault.mismatch:
+            found.next = _MISMATCH
+        if runs_instructions:  # noqa: SIM102 - a branch that can be removed
+            if fault.core:
+                found.next = fault.core_code
 
     @always_comb
     def catch():
@@ -330,7 +333,10 @@ def capture_error(clk, rst, fault, last_issued, caught, failed, code, index):
         if caught:
             failed.next = True
             code.next = found
-            index.next = fault.core_index if fault.core else last_issued
+            index.next = last_issued
+            if runs_instructions:  # noqa: SIM102 - a branch that can be removed
+                if fault.core:
+                    index.next = fault.core_index
 
     return rank, catch, keep
 

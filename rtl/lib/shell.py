@@ -21,6 +21,7 @@ from rtl.lib.control import (
 )
 from rtl.lib.counters import COUNTER_BITS, Activity, counter_bank
 from rtl.lib.instruction_fetch import instruction_fetch
+from rtl.lib.load_sequencer import load_sequencer, pass_requests
 from rtl.lib.read_arbiter import read_arbiter
 from rtl.lib.read_port import read_port
 from rtl.lib.register_file import host_registers, interrupts, register_file, shown_registers
@@ -171,6 +172,28 @@ def feed_core(fetched, index, state, header_taken, halt, base, core):
 
 
 @block
+def feed_pipeline(fetched, index, state, header_taken, halt, header, core):
+    """The same for a pipeline, which takes its words at CONFIGURE."""
+
+    @always_comb
+    def route():
+        core.instruction.data.next = fetched.data
+        core.instruction.valid.next = fetched.valid and state.running and not halt
+        core.instruction_index.next = index
+        header_taken.next = fetched.valid and state.header
+        fetched.ready.next = state.header or (state.running and not halt and core.instruction.ready)
+
+    @always_comb
+    def place():
+        core.input_bytes.next = header.input_bytes
+        core.output_bytes.next = header.output_bytes
+        core.counting.next = state.counting
+        core.halt.next = halt
+
+    return route, place
+
+
+@block
 def report(clk, rst, core, state, failed, waiting, room, quiet, resetting, code, index, shown, last_issued):
     """What the status registers show. Latency: one cycle."""
     busy = bit()
@@ -229,12 +252,12 @@ def observe_layers(core, counters, obs):
 
 
 @block
-def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash):
-    """Registers, run queue, program header, instruction fetch, DMAs, counters and error handling around a
-    core.
+def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash, words=0):
+    """Registers, run queue, program header, fetch, DMAs, counters and error handling around a core.
 
     The ports are those of rtl/contract.py: ControlPort, MemoryPort, ObservationPort (its taps are the core's)
-    and CorePort. config_hash: what a program's header must say.
+    and CorePort. config_hash: what a program's header must say. words: 0 for a core that runs instructions, one
+    image at a time; else it is a pipeline that takes so many words at CONFIGURE, and tells its own events.
     """
     memory_bytes = len(mem.wstrb)
     host, shown, state, fault, base = host_registers(), shown_registers(), progress(), faults(), bases()
@@ -242,46 +265,87 @@ def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash):
     fetched, fetched_index = stream(256), Signal(modbv(0)[24:])
     fetch_start, fetch_address, fetch_count, fetch_ended = bit(), word(32), word(24), bit()
     header_taken, header_accepted, first_instruction = bit(), bit(), Signal(modbv(0)[32:])
-    request, acknowledge, raised = word(3), word(3), word(3)
+    request, acknowledge, raised = word(3), word(4), word(4)
     code, index, last_issued, caught = word(4), word(24), word(24), bit()
     configure, run, configured, completed, clear_counters = bit(), bit(), bit(), bit(), bit()
     failed, resetting, clear, halt, quiet, writes_idle, advanced = [bit() for _ in range(7)]
-    reset_request, stopped, watched = bit(), bit(), bit()
+    reset_request, stopped, watched, accepted = bit(), bit(), bit(), bit()
     counters, bytes_read, written = word(COUNTER_BITS), word(8), word(7)
 
     host_side = control_side(clk, rst, ctrl, request, acknowledge, host, shown, counters, config_hash)
     interrupt_bits = interrupts(
-        clk, core.clear, raised, acknowledge, host.irq_enable(3, 0), shown.irq_status, irq
+        clk, core.clear, raised, acknowledge, host.irq_enable(4, 0), shown.irq_status, irq
     )
     screening = screen_requests(
         request, host.count, stopped, state, queued.ready, waiting.valid, configure, run, fault.bad_request
     )
     queue = run_queue(clk, core.clear, queued, waiting)
-    sequence = sequencer(
-        clk,
-        core.clear,
-        configure,
-        run,
-        failed,
-        host.prog_addr,
-        waiting,
-        header,
-        header_taken,
-        header_accepted,
-        first_instruction,
-        fetch_start,
-        fetch_address,
-        fetch_count,
-        fetch_ended,
-        core.image_done,
-        writes_idle,
-        base,
-        state,
-        fault.mismatch,
-        fault.early_end,
-        configured,
-        completed,
-    )
+    if words:
+        sequence = load_sequencer(
+            clk,
+            core.clear,
+            configure,
+            failed,
+            host.prog_addr,
+            header,
+            header_taken,
+            header_accepted,
+            first_instruction,
+            fetch_start,
+            fetch_address,
+            fetch_count,
+            fetch_ended,
+            base.program,
+            core.in_flight,
+            state,
+            fault.mismatch,
+            configured,
+            words,
+        )
+        passing = pass_requests(
+            clk,
+            core.clear,
+            run,
+            failed,
+            waiting,
+            core.request,
+            core.request_done,
+            core.in_flight,
+            state,
+            completed,
+        )
+        feed = feed_pipeline(fetched, fetched_index, state, header_taken, halt, header, core)
+        own_events = []
+        unused(writes_idle, "a pipeline knows which of its stores are done")
+    else:
+        sequence = sequencer(
+            clk,
+            core.clear,
+            configure,
+            run,
+            failed,
+            host.prog_addr,
+            waiting,
+            header,
+            header_taken,
+            header_accepted,
+            first_instruction,
+            fetch_start,
+            fetch_address,
+            fetch_count,
+            fetch_ended,
+            core.image_done,
+            writes_idle,
+            base,
+            state,
+            fault.mismatch,
+            fault.early_end,
+            configured,
+            completed,
+        )
+        passing = gather_faults(clk, core.clear, core, fault)
+        feed = feed_core(fetched, fetched_index, state, header_taken, halt, base, core)
+        own_events = observe_layers(core, counters, obs)
     header_reader = read_header(clk, header_taken, fetched.data, header)
     header_check = check_header(
         clk,
@@ -293,7 +357,6 @@ def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash):
         config_hash,
         memory_bytes,
     )
-    feed = feed_core(fetched, fetched_index, state, header_taken, halt, base, core)
     memory = memory_side(
         clk,
         core.clear,
@@ -315,8 +378,7 @@ def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash):
         quiet,
         writes_idle,
     )
-    core_faults = gather_faults(clk, core.clear, core, fault)
-    errors = capture_error(clk, core.clear, fault, last_issued, caught, failed, code, index)
+    errors = capture_error(clk, core.clear, fault, last_issued, caught, failed, code, index, words == 0)
     traffic = measure_traffic(clk, core.clear, mem, core, advanced, bytes_read)
     guard = watchdog(clk, core.clear, watched, advanced, host.watchdog, fault.watchdog)
     resets = soft_reset(clk, rst, reset_request, quiet, resetting, clear)
@@ -347,7 +409,6 @@ def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash):
         shown,
         last_issued,
     )
-    layers = observe_layers(core, counters, obs)
 
     @always_comb
     def stop():
@@ -372,31 +433,36 @@ def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash):
         watched.next = state.busy and not resetting
 
     @always_comb
-    def interrupt():
-        raised.next = concat(caught, completed, configured)
+    def leave_queue():
+        accepted.next = waiting.valid and waiting.ready
 
-    unused(host.irq_enable(32, 3), "there are three interrupts")
+    @always_comb
+    def interrupt():
+        raised.next = concat(accepted, caught, completed, configured)
+
+    unused(host.irq_enable(32, 4), "there are four interrupts")
     return (
         host_side,
         interrupt_bits,
         screening,
         queue,
         sequence,
+        passing,
         header_reader,
         header_check,
         feed,
         memory,
-        core_faults,
         errors,
         traffic,
         guard,
         resets,
         counting,
         status,
-        layers,
+        own_events,
         stop,
         queue_run,
         start_counting,
         watch,
+        leave_queue,
         interrupt,
     )
