@@ -15,17 +15,40 @@ import numpy.typing as npt
 from compiler.errors import BadData
 
 
+def element_type(bits: int) -> np.dtype[Any]:
+    """Of a tensor with elements of `bits` bits: one byte, or 32 bits."""
+    return np.dtype("<i4") if bits == 32 else np.dtype("i1")
+
+
 @dataclass(frozen=True)
 class Placement:
-    """A graph input or output within an image's bytes: NHWC, one byte an element."""
+    """A graph input or output within an image's bytes: NHWC, an element of up to 8 bits in a byte, one of 32 bits in
+    four, little-endian."""
 
     tensor: str
     shape: tuple[int, ...]
     offset: int
+    bits: int = 8
 
     @property
     def size(self) -> int:
+        """Elements of one image."""
         return prod(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of an element, in memory and in an array."""
+        return element_type(self.bits)
+
+    @property
+    def length(self) -> int:
+        """Bytes of one image."""
+        return self.size * self.dtype.itemsize
+
+    def pick(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+        """The tensor, (n, ...), from the bytes of n images, (n, bytes of an image)."""
+        mine = np.ascontiguousarray(images[:, self.offset : self.offset + self.length])
+        return mine.view(self.dtype).reshape(len(images), *self.shape[1:])
 
 
 @dataclass(frozen=True)
@@ -39,7 +62,9 @@ class Region:
 @dataclass(frozen=True)
 class Geometry:
     """Which elements of a tensor an observed address stands for. For an address a = base + q * row + r, r <
-    row: flat NHWC index = first + q * row_pitch + r * pitch, for lane 0; lane l is l further."""
+    row: flat NHWC index = first + q * row_pitch + r * pitch, for the first element of lane 0; that of lane l is
+    l * lane_pitch further. A lane shows `run` elements that are neighbours, the first one lowest, of `bits` bits each:
+    1 (1 is +1, 0 is -1), 8 or 32."""
 
     tensor: str
     tap: int
@@ -48,6 +73,9 @@ class Geometry:
     first: int
     row_pitch: int
     pitch: int
+    bits: int = 8
+    run: int = 1
+    lane_pitch: int = 1
 
 
 @dataclass(frozen=True)
@@ -108,8 +136,8 @@ class Layer:
 class Program:
     """A network compiled for one configuration of one variant.
 
-    input_bytes, output_bytes: from one image to the next, multiples of the port width; tap_bytes: lanes of a
-    tap."""
+    input_bytes, output_bytes: from one image to the next, multiples of the port width; tap_bytes: of one tap, in lanes
+    of tap_lane_bits bits; instructions: what the header counts, 256 bits each."""
 
     variant: str
     config: str
@@ -123,31 +151,30 @@ class Program:
     outputs: tuple[Placement, ...]
     layers: tuple[Layer, ...]
     image: bytes
+    tap_lane_bits: int = 8
 
     def pack_inputs(self, values: Mapping[str, npt.NDArray[Any]]) -> bytes:
-        """The bytes of n input images, from int8 arrays of shape (n, ...). Raises BadData."""
+        """The bytes of n input images, from arrays of shape (n, ...), int8 or int32 by their bits. Raises BadData."""
         if set(values) != {place.tensor for place in self.inputs}:
             needed = sorted(place.tensor for place in self.inputs)
             raise BadData(f"{self.network}: inputs given {sorted(values)}, needed {needed}")
         count = len(next(iter(values.values())))
-        packed = np.zeros((count, self.input_bytes), np.int8)
+        packed = np.zeros((count, self.input_bytes), np.uint8)
         for place in self.inputs:
             given = values[place.tensor]
-            if given.shape != (count, *place.shape[1:]) or given.dtype != np.int8:
-                wanted = f"int8 {('n', *place.shape[1:])}"
+            if given.shape != (count, *place.shape[1:]) or given.dtype != place.dtype:
+                wanted = f"{place.dtype} {('n', *place.shape[1:])}"
                 raise BadData(f"input {place.tensor!r} is {given.dtype} {given.shape}, needed {wanted}")
-            packed[:, place.offset : place.offset + place.size] = given.reshape(count, -1)
+            stored = np.ascontiguousarray(given).view(np.uint8).reshape(count, -1)
+            packed[:, place.offset : place.offset + place.length] = stored
         return packed.tobytes()
 
-    def unpack_outputs(self, data: bytes) -> dict[str, npt.NDArray[np.int8]]:
-        """Arrays of shape (n, ...) from the bytes of n output images. Raises BadData."""
+    def unpack_outputs(self, data: bytes) -> dict[str, npt.NDArray[Any]]:
+        """Arrays of shape (n, ...), int8 or int32 by their bits, from the bytes of n output images. Raises BadData."""
         if not data or len(data) % self.output_bytes:
             raise BadData(f"{len(data)} bytes of output, needed a multiple of {self.output_bytes}")
-        images = np.frombuffer(data, np.int8).reshape(-1, self.output_bytes)
-        return {
-            place.tensor: images[:, place.offset : place.offset + place.size].reshape(-1, *place.shape[1:])
-            for place in self.outputs
-        }
+        images = np.frombuffer(data, np.uint8).reshape(-1, self.output_bytes)
+        return {place.tensor: place.pick(images) for place in self.outputs}
 
     def save(self, path: str | Path) -> None:
         """Write the file whole, or not at all."""
