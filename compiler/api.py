@@ -9,11 +9,12 @@ from types import ModuleType
 from typing import Any
 
 from compiler import networks
+from compiler.configurations import config_of, variants
 from compiler.errors import AssayError, UnknownName
 from compiler.network import Network
 from compiler.program import Program
 
-_HERE = Path(__file__).parent
+__all__ = ["Compiled", "compile_network", "config_of", "disassemble", "predicted_cycles", "variants"]
 
 
 @dataclass(frozen=True)
@@ -22,22 +23,6 @@ class Compiled:
 
     program: Program
     network: Network
-
-
-def variants() -> tuple[str, ...]:
-    """Every variant that has a back end here and a config.py in rtl/."""
-    found = sorted(path.parent.name for path in (_HERE.parent / "rtl").glob("*/config.py"))
-    return tuple(name for name in found if (_HERE / name / "__init__.py").is_file())
-
-
-def config_of(variant: str, name: str) -> Any:
-    """A variant's configuration. Raises UnknownName."""
-    if variant not in variants():
-        raise UnknownName(f"no accelerator '{variant}': there are {', '.join(variants())}")
-    configs = import_module(f"rtl.{variant}.config").CONFIGS
-    if name not in configs:
-        raise UnknownName(f"{variant} has no configuration '{name}': there are {', '.join(configs)}")
-    return configs[name]
 
 
 def compile_network(variant: str, network: str | Path, config: str, **options: Any) -> Compiled:
