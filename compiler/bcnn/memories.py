@@ -5,7 +5,7 @@ An entry has the weights of one step, low bits first, 1 for +1; where entry and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from rtl.bcnn.config import FACTOR_BITS, FLIP, MINIMUM, SCORE_BITS, THRESHOLD_BI
 Bits = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int32]
 WORD_BYTES = WORD_BITS // 8
+PARAMETERS = ("thresholds", "flips", "minima", "factors", "offsets")
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Memories:
 def weights_only(weights: npt.NDArray[np.int8], **parameters: npt.NDArray[Any]) -> Memories:
     """Memories with these parameters, all others zero."""
     none = np.zeros(len(weights), np.int32)
-    made = Memories(weights, none, none, none, none, none)
-    return replace(made, **{name: values.astype(np.int32) for name, values in parameters.items()})
+    given = {name: values.astype(np.int32) for name, values in parameters.items()}
+    return Memories(weights, **dict.fromkeys(PARAMETERS, none) | given)
 
 
 def pack(layer: Layer, memories: Memories) -> bytes:
@@ -105,8 +106,7 @@ def _thresholds(layer: Layer, memories: Memories) -> npt.NDArray[np.uint32]:
     """No sum reaches a threshold of largest_sum + 1, every one reaches -largest_sum: beyond them nothing changes."""
     clipped = np.clip(memories.thresholds, -layer.largest_sum, layer.largest_sum + 1).astype(np.uint32)
     flags = memories.flips.astype(np.uint32) << FLIP | memories.minima.astype(np.uint32) << MINIMUM
-    words: npt.NDArray[np.uint32] = clipped & np.uint32((1 << THRESHOLD_BITS) - 1) | flags
-    return words.astype("<u4")
+    return (clipped & np.uint32((1 << THRESHOLD_BITS) - 1) | flags).astype("<u4")
 
 
 def _read_thresholds(words: npt.NDArray[np.uint32]) -> dict[str, Numbers]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -75,7 +75,7 @@ def matched(graph: Graph, config: Config) -> tuple[Stage, ...]:
     return stages
 
 
-Facts = Mapping[str, tuple[object, object]]
+Facts = dict[str, tuple[object, object]]
 """What is compared: the graph's value and the configuration's."""
 
 
@@ -89,7 +89,7 @@ def _match(facts: Facts, stage: Stage, layer: Layer, config: Config) -> None:
 def _facts(graph: Graph, stage: Stage, layer: Layer) -> Facts:
     operator, source = stage.product.operator, stage.product.inputs[0]
     weights = stage.product.inputs[1]
-    facts: dict[str, tuple[object, object]] = {
+    facts: Facts = {
         "bits of the map read": (_bits(graph, stage.product, source), layer.input_bits),
         "bits of weights": (_bits(graph, stage.product, weights), ONE_BIT),
         "bits of results": (
