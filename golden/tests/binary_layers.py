@@ -86,8 +86,8 @@ LAYERS = {
     "pool after": Layer("after"),
     "pool before, ones around": Layer("before", padding_value=1),
     "pool before, no padding": Layer("before", padding=(0, 0, 0, 0)),
-    "six bits": Layer("before", bits=6, channels=3),
-    "eight bits": Layer("after", bits=8, channels=3),
+    "six bits": Layer("before", bits=6, channels=2),
+    "eight bits": Layer("after", bits=8, channels=1),
     "fully connected": Layer(full=True),
 }
 

@@ -4,6 +4,7 @@ float64, in onnxruntime and, where it is installed, in PyTorch."""
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -67,7 +68,8 @@ def padded(layer: Layer, batch: Array) -> Array:
 def products(layer: Layer, weights: Array, batch: Array) -> Array:
     """Accumulators in float64, one window after another."""
     if layer.full:
-        return batch.reshape(len(batch), -1).astype(np.float64) @ weights.astype(np.float64).T
+        sums: Array = batch.reshape(len(batch), -1).astype(np.float64) @ weights.astype(np.float64).T
+        return sums
     wide, (kernel_h, kernel_w) = padded(layer, batch), weights.shape[1:3]
     rows = range(0, wide.shape[1] - kernel_h + 1, layer.stride[0])
     columns = range(0, wide.shape[2] - kernel_w + 1, layer.stride[1])
@@ -82,7 +84,8 @@ def products(layer: Layer, weights: Array, batch: Array) -> Array:
 def pooled(values: Array) -> Array:
     height, width = (size // 2 * 2 for size in values.shape[1:3])
     windows = [values[:, y:height:2, x:width:2] for y in (0, 1) for x in (0, 1)]
-    return np.max(windows, axis=0)
+    greatest: Array = np.max(windows, axis=0)
+    return greatest
 
 
 @EVERY_LAYER
@@ -102,7 +105,8 @@ def onnx_model(layer: Layer, given: Parameters) -> bytes:
     weights = given.weights.astype(np.float32)
     values = norm | {"zero": np.zeros(1, np.float32), "one": np.ones(1, np.float32)}
     values |= {"minus": -np.ones(1, np.float32), "weights": weights if layer.full else turned(weights)}
-    pool = {"kernel_shape": [2, 2], "strides": [2, 2]}
+    pool: dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2]}
+    steps: list[tuple[str, list[str], dict[str, Any]]]
     steps = [("Conv", ["weights"], {"strides": layer.stride, "pads": (0, 0, 0, 0)})]
     if layer.full:
         steps = [("Flatten", [], {}), ("Gemm", ["weights"], {"transB": 1})]
