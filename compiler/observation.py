@@ -155,7 +155,8 @@ class _Canvas:
         else:
             elements = np.ascontiguousarray(data).view(element_type(grain.bits))
         lanes = elements.reshape(records, -1, lane_bits // grain.bits)[:, :, : grain.run]
-        return lanes.reshape(records, lanes.shape[1], -1, grain.block)
+        blocks: npt.NDArray[Any] = lanes.reshape(records, lanes.shape[1], -1, grain.block)
+        return blocks
 
 
 def _reshaped(seen: Observed, shape: tuple[int, ...]) -> Observed:

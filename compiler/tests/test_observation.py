@@ -14,10 +14,8 @@ from golden.ir import Array
 LANE_BITS, PLANE = 32, 32
 TAP_BYTES = 128
 SCORES = np.array([-(1 << 31), -1, 0, 7, (1 << 31) - 1, 12345, -99999], np.int32)
-RECORD = np.dtype(
-    [("lanes", "u1"), ("tap", "u1"), ("layer", "<u2"), ("cycle", "<u4"), ("address", "<u4"), ("tag", "<u4")]
-    + [("image", "<u4"), ("data", "i1", TAP_BYTES)]
-)
+HEAD = [("lanes", "u1"), ("tap", "u1"), ("layer", "<u2"), ("cycle", "<u4"), ("address", "<u4")]
+RECORD = np.dtype([*HEAD, ("tag", "<u4"), ("image", "<u4"), ("data", "i1", TAP_BYTES)])
 
 
 def program(height: int, width: int, channels: int) -> Program:
