@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
+from math import gcd, prod
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,27 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Grain:
+    """How a tensor is shown on taps: bits of an element, most elements of a lane, and the elements of a block, the
+    largest that no lane ever shows in part."""
+
+    bits: int
+    run: int
+    block: int
+
+
+def _numbers(geometry: Geometry) -> tuple[int, ...]:
+    g = geometry
+    return g.base, g.row, g.first, g.row_pitch, g.pitch, g.bits, g.run, g.lane_pitch
+
+
+def _grain(shape: tuple[int, ...], shown: Sequence[Geometry]) -> Grain:
+    (bits,) = {geometry.bits for geometry in shown}
+    steps = {value for g in shown for value in (g.run, g.first, g.row_pitch, g.pitch, g.lane_pitch)}
+    return Grain(bits, max(geometry.run for geometry in shown), gcd(prod(shape), *steps))
+
+
+@dataclass(frozen=True)
 class Layer:
     """One entry of the layer table. macs: multiply-accumulates, those with padding included; macs_executed:
     what the MACS counter counts; tensors: everything that can be observed, with its shape; aliases: graph tensors
@@ -116,15 +137,22 @@ class Layer:
 
     @cached_property
     def table(self) -> npt.NDArray[np.int64]:
-        """The observations sorted for lookup: (key, tensor number, base, row, first, row_pitch, pitch) each,
-        with key = instruction * 256 + tap and tensors numbered as in `holders`."""
+        """The observations sorted for lookup: (key, tensor number, base, row, first, row_pitch, pitch, bits, run,
+        lane_pitch) each, with key = instruction * 256 + tap and tensors numbered as in `holders`."""
         holders = {name: number for number, name in enumerate(self.holders)}
         rows = [
-            (o.instruction << 8 | g.tap, holders[g.tensor], g.base, g.row, g.first, g.row_pitch, g.pitch)
+            (o.instruction << 8 | o.geometry.tap, holders[o.geometry.tensor], *_numbers(o.geometry))
             for o in self.observations
-            for g in (o.geometry,)
         ]
-        return np.array(sorted(rows), np.int64).reshape(-1, 7)
+        return np.array(sorted(rows), np.int64).reshape(-1, 10)
+
+    @cached_property
+    def grains(self) -> tuple[Grain, ...]:
+        """For each of `holders`, how it is shown."""
+        seen: dict[str, list[Geometry]] = {name: [] for name in self.holders}
+        for observation in self.observations:
+            seen[observation.geometry.tensor].append(observation.geometry)
+        return tuple(_grain(self.tensors[name], shown) for name, shown in seen.items())
 
     @cached_property
     def holders(self) -> tuple[str, ...]:
