@@ -52,9 +52,14 @@ def cycles(program: Program, config: Config | None = None) -> tuple[int, ...]:
     return tuple(steps(layer) for layer in (config or config_of("bcnn", program.config)).layers)
 
 
+def input_cycles(config: Config) -> int:
+    """Cycles that the input stage takes for an image: one for each element."""
+    return config.input_bytes + IMAGE_OVERHEAD
+
+
 def timing(config: Config) -> Timing:
     """Of a whole pipeline."""
-    stages = [config.input_bytes + IMAGE_OVERHEAD, *(steps(layer) for layer in config.layers)]
+    stages = [input_cycles(config), *(steps(layer) for layer in config.layers)]
     beats = max(1, WORD_BITS // 8 // config.memory_bytes)
     return Timing(
         interval=max(stages),

@@ -47,7 +47,7 @@ def chain(graph: Graph) -> tuple[Stage, ...]:
         elif isinstance(node.operator, Pool2D) and stages and len(stages[-1].nodes) == 1:
             stages[-1] = replace(stages[-1], pool=node)
         elif not isinstance(node.operator, Reshape):
-            raise _refusal(node, "a layer of a pipeline is a product, and perhaps a pool behind it")
+            raise refusal(node, "a layer of a pipeline is a product, and perhaps a pool behind it")
     return tuple(stages)
 
 
@@ -57,7 +57,7 @@ def _nodes(graph: Graph) -> Iterator[Node]:
     while readers := list(graph.consumers(tensor)):
         if len(readers) > 1 or tensor in graph.outputs:
             also = "leaves the graph" if tensor in graph.outputs else f"{readers[1].name} reads it too"
-            raise _refusal(readers[0], f"reads {tensor}; {also}: a pipeline's map has one reader")
+            raise refusal(readers[0], f"reads {tensor}; {also}: a pipeline's map has one reader")
         yield readers[0]
         tensor, left = readers[0].output, left - 1
     if left or tensor != graph.outputs[0]:
@@ -83,17 +83,17 @@ def _match(facts: Facts, stage: Stage, layer: Layer, config: Config) -> None:
     for rule, (found, needed) in facts.items():
         if found != needed:
             has = f"layer {layer.name} of {config.name} has {needed}"
-            raise _refusal(stage.product, f"{rule} is {found}, {has}")
+            raise refusal(stage.product, f"{rule} is {found}, {has}")
 
 
 def _facts(graph: Graph, stage: Stage, layer: Layer) -> Facts:
     operator, source = stage.product.operator, stage.product.inputs[0]
     weights = stage.product.inputs[1]
     facts: Facts = {
-        "bits of the map read": (_bits(graph, stage.product, source), layer.input_bits),
-        "bits of weights": (_bits(graph, stage.product, weights), ONE_BIT),
+        "bits of the map read": (bits_of(graph, stage.product, source), layer.input_bits),
+        "bits of weights": (bits_of(graph, stage.product, weights), ONE_BIT),
         "bits of results": (
-            _bits(graph, stage.product, stage.product.output),
+            bits_of(graph, stage.product, stage.product.output),
             SCORE_BITS if layer.scores else ONE_BIT,
         ),
         "filters": (graph.tensor(weights).shape[0], layer.filters),
@@ -129,18 +129,19 @@ def pool_of(stage: Stage) -> tuple[int, int]:
     assert isinstance(operator, Pool2D)
     windows = operator.kernel, operator.stride, operator.padding
     if operator.kind != "max" or operator.kernel == (1, 1):
-        raise _refusal(stage.pool, f"kind is {operator.kind} of {operator.kernel}, a pipeline has max")
+        raise refusal(stage.pool, f"kind is {operator.kind} of {operator.kernel}, a pipeline has max")
     if windows != (operator.kernel, operator.kernel, (0, 0, 0, 0)):
         text = f"kernel is {windows[0]}, stride {windows[1]}, padding {windows[2]}"
-        raise _refusal(stage.pool, f"{text}: windows of a pipeline stand side by side, without padding")
+        raise refusal(stage.pool, f"{text}: windows of a pipeline stand side by side, without padding")
     return operator.kernel
 
 
-def _bits(graph: Graph, node: Node, name: str) -> int:
+def bits_of(graph: Graph, node: Node, name: str) -> int:
+    """Of an integer tensor that a node reads or makes. Raises DoesNotFit for any other."""
     quantisation = graph.tensor(name).quantisation
     if quantisation is None or quantisation.zero_point:
         has = f"zero point {quantisation.zero_point}" if quantisation else "floating point"
-        raise _refusal(node, f"{name} has {has}: a pipeline takes integers with zero point 0")
+        raise refusal(node, f"{name} has {has}: a pipeline takes integers with zero point 0")
     return quantisation.bits
 
 
@@ -162,7 +163,8 @@ def _memories(graph: Graph, stage: Stage, layer: Layer) -> Memories:
     return weights_only(kernels, thresholds=thresholds, flips=flips, minima=minima)
 
 
-def _refusal(node: Node, rule: str) -> DoesNotFit:
+def refusal(node: Node, rule: str) -> DoesNotFit:
+    """The error that names a node."""
     return DoesNotFit(rule, node=node.name, operator=_kind(node.operator))
 
 
