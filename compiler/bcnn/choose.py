@@ -133,8 +133,9 @@ def _layer(graph: Graph, stage: Stage, shape: tuple[int, ...], name: str) -> Lay
     if bits_of(graph, node, node.inputs[1]) != ONE_BIT:
         raise refusal(node, "weights of more than one bit are for other accelerators")
     scores = bits_of(graph, node, node.output) == SCORE_BITS
+    p = 1 if scores else (*graph.tensor(node.output).shape, 1, 1)[2]
     window |= {"pool": pool_of(stage), "input_bits": bits_of(graph, node, node.inputs[0]), "scores": scores}
     try:
-        return Layer(name, height, width, channels, weights[0], kernel, kernel[1] * channels, 1, **window)
+        return Layer(name, height, width, channels, weights[0], kernel, kernel[1] * channels, p, **window)
     except ConfigError as error:
         raise refusal(node, str(error)) from None
