@@ -32,6 +32,11 @@ def config_of(variant: str, name: str) -> Any:
     return module.CONFIGS[name]
 
 
+def short_name(config: str) -> str:
+    """The name of a configuration, or of its file, as a part of other files' names."""
+    return Path(config).stem.replace(".", "_") if config.endswith(FILE_SUFFIX) else config
+
+
 def _read(path: Path, module: Any) -> Any:
     """The configuration that a file says; its name is the file's, absolute."""
     try:

@@ -41,7 +41,7 @@ def simulated(
     _, built = built_model(variant, config, simulator)
     words = memory_words(simulator, sizes.memory_bytes)
     with listening() as listener:
-        job = DeviceJob(variant, config, simulator, str(built), seed, words, listener.getsockname())
+        job = DeviceJob(variant, sizes.name, simulator, str(built), seed, words, listener.getsockname())
         process = SimulatorProcess(job, folder)
         connection = process.accept(listener)
     return Simulated(process, connection, sizes, words * sizes.memory_bytes)

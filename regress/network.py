@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from compiler import api
+from compiler.configurations import short_name
 from compiler.errors import AssayError, BadData, MalformedFile, UnknownName
 from compiler.program import Program
 from regress.execute import plain
@@ -71,7 +72,13 @@ class Order:
     @property
     def folder(self) -> Path:
         """Where this run leaves its files."""
-        parts = (self.variant, Path(self.network).stem, self.config, self.simulator, *self.asked.words)
+        parts = (
+            self.variant,
+            Path(self.network).stem,
+            short_name(self.config),
+            self.simulator,
+            *self.asked.words,
+        )
         return ROOT / "build" / "run" / "-".join(parts)
 
 

@@ -155,8 +155,9 @@ def simulate(
     """Build (or find) the model, run the requests, read their outcomes. One failure more for each that is
     missing."""
     tool, built = built_model(variant, config, simulator, trace, coverage)
-    words = memory_words(simulator, find_config(variant, config).memory_bytes)
-    job = Job(variant, config, seed, words, tuple(requests), timing, watchdog, patience, contract)
+    sizes = find_config(variant, config)
+    words = memory_words(simulator, sizes.memory_bytes)
+    job = Job(variant, sizes.name, seed, words, tuple(requests), timing, watchdog, patience, contract)
     job.save(folder / JOB)
     done = tool.run(
         Run(

@@ -26,7 +26,7 @@ PRICES = (0, *(4**power for power in range(8)), math.inf)
 @dataclass(frozen=True)
 class Bounds:
     """What a pipeline may take. cycles: from image to image; luts, brams (blocks of 36 Kbit): estimated, see
-    compiler/bcnn/resources.py."""
+    `compiler.bcnn.resources`."""
 
     cycles: int
     luts: float = math.inf
@@ -139,3 +139,18 @@ def _layer(graph: Graph, stage: Stage, shape: tuple[int, ...], name: str) -> Lay
         return Layer(name, height, width, channels, weights[0], kernel, kernel[1] * channels, p, **window)
     except ConfigError as error:
         raise refusal(node, str(error)) from None
+
+
+def table(config: Config) -> list[tuple[str, ...]]:
+    """What a pipeline takes: heads, a row for each layer, and the whole."""
+    parts = [usage(layer) for layer in config.layers]
+    rows = [
+        (layer.name, str(layer.uf), str(layer.p), *_cells(part))
+        for layer, part in zip(config.layers, parts, strict=True)
+    ]
+    heads = ("layer", "uf", "p", "cycles", "LUT", "BRAM36")
+    return [heads, *rows, ("whole", "", "", *_cells(together(parts)))]
+
+
+def _cells(part: Usage) -> tuple[str, ...]:
+    return f"{part.cycles:,}", f"{part.luts:,}", f"{part.brams:,g}"

@@ -68,10 +68,10 @@ def matched(graph: Graph, config: Config) -> tuple[Stage, ...]:
     """The graph's layers, one for each of the configuration's. Raises DoesNotFit naming node, rule and both
     values."""
     stages = chain(graph)
-    for stage, layer in zip(stages, config.layers, strict=False):
-        _match(_facts(graph, stage, layer), stage, layer, config)
     if len(stages) != len(config.layers):
         raise DoesNotFit(f"the network has {len(stages)} layers, {config.name} has {len(config.layers)}")
+    for stage, layer in zip(stages, config.layers, strict=True):
+        _match(_facts(graph, stage, layer), stage, layer, config)
     return stages
 
 
