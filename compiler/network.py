@@ -45,7 +45,8 @@ Preprocess = Callable[[Values], Floats]
 class Network:
     """A quantised graph ready to compile. float_graph: what it was quantised from, where there is one.
     source: gives n inputs for a seed; `images` and `labels` ask it. kept: weights that stay in a block of 4.
-    preprocess: what turns pixels 0 to 255 into the input's real values, where that is not a division by 255."""
+    preprocess: what turns pixels 0 to 255 into the input's real values, where that is not a division by 255.
+    classes: what the indices of the output are called, () where that is not known."""
 
     name: str
     graph: Graph
@@ -54,6 +55,7 @@ class Network:
     host_operators: tuple[str, ...] = ()
     kept: int = BLOCK
     preprocess: Preprocess | None = None
+    classes: tuple[str, ...] = ()
 
     def settings(self) -> dict[str, Any]:
         """What a result has to state beside its figures: `sparsity` as 'n:4', of a binary network `binary`
