@@ -21,8 +21,9 @@ ARGUMENTS = {"verilator": ("-Wno-fatal", "-Wno-lint"), "icarus": ()}  # lint is 
 def converted(variant: str, config: str) -> Conversion:
     """The accelerator's Verilog, converted again only when a Python file of rtl/ has changed."""
     sources = sorted(path for path in RTL.rglob("*.py") if "tests" not in path.parts)
-    key = content_key(["conversion", variant, config], sources, ())
-    folder = cache_root() / f"verilog-{variant}-{config}-{key}"
+    sizes = find_config(variant, config)
+    key = content_key(["conversion", variant, f"{sizes.hash:08x}"], sources, ())
+    folder = cache_root() / f"verilog-{variant}-{Path(config).stem}-{key}"
     return read(get_or_build(folder, lambda scratch: _convert(variant, config, scratch)))
 
 
@@ -48,6 +49,7 @@ def bench_build(variant: str, config_name: str, simulator: str, trace: bool, cov
             "EVENT_LANES": config.event_lanes,
             "TAPS": config.taps,
             "TAP_BYTES": config.tap_bytes,
+            "TAP_LANE_BITS": config.tap_lane_bits,
         },
         defines={"ASSAY_DUT": design.top},
         arguments=ARGUMENTS.get(simulator, ()),
