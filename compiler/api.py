@@ -50,5 +50,11 @@ def predicted_cycles(program: Program, config: Any) -> tuple[int, ...]:
     return tuple(model(program, config=config)) if model else ()
 
 
+def predicted_interval(program: Program, config: Any) -> int | None:
+    """Cycles from image to image of a full pipeline, as the back end's model says; None where it has none."""
+    model = getattr(_back_end(program.variant), "interval", None)
+    return model(program, config) if model else None
+
+
 def _back_end(variant: str) -> ModuleType:
     return import_module(f"compiler.{variant}")

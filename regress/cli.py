@@ -154,6 +154,10 @@ def run(
     calibrator: Calibrator = "",
     waves: Annotated[bool, typer.Option(help="Record waves (FST).")] = False,
     apart: Annotated[int, typer.Option(min=0, help="Each layer alone, in this many simulations.")] = 0,
+    batch: Annotated[int, typer.Option(min=1, help="Images of one request; the last one has the rest.")] = 16,
+    outputs_only: Annotated[
+        bool, typer.Option("--outputs-only", help="Compare the outputs in memory and nothing else.")
+    ] = False,
 ) -> None:
     """Run a network through an accelerator's RTL and compare every layer with the golden model."""
     from regress.network import Asked, Order, check_output, run_order, show, write_json
@@ -161,7 +165,21 @@ def run(
     if json:
         check_output(Path(json))
     asked = Asked(bits, calibration, sparsity, end_weights, calibrator)
-    order = Order(variant, network, config, sim, layers, images, input, seed, waves, asked, apart)
+    order = Order(
+        variant,
+        network,
+        config,
+        sim,
+        layers,
+        images,
+        input,
+        seed,
+        waves,
+        asked,
+        apart,
+        batch,
+        outputs_only,
+    )
     result = run_order(order)
     show(result, console)
     if json:

@@ -23,7 +23,7 @@ def converted(variant: str, config: str) -> Conversion:
     """The accelerator's Verilog, converted again only when a Python file of rtl/ or the configuration has changed."""
     sizes = find_config(variant, config)
     sources = sorted(path for path in RTL.rglob("*.py") if "tests" not in path.parts)
-    key = content_key(["conversion", variant, sizes.name, sizes.hash], sources, ())
+    key = content_key(["conversion", variant, f"{sizes.hash:08x}"], sources, ())
     folder = cache_root() / f"verilog-{variant}-{short_name(config)}-{key}"
     return read(get_or_build(folder, lambda scratch: _convert(variant, sizes.name, scratch)))
 
@@ -50,6 +50,7 @@ def bench_build(variant: str, config_name: str, simulator: str, trace: bool, cov
             "EVENT_LANES": config.event_lanes,
             "TAPS": config.taps,
             "TAP_BYTES": config.tap_bytes,
+            "TAP_LANE_BITS": config.tap_lane_bits,
         },
         defines={"ASSAY_DUT": design.top},
         arguments=ARGUMENTS.get(simulator, ()),

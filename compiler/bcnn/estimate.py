@@ -57,6 +57,11 @@ def input_cycles(config: Config) -> int:
     return config.input_bytes + IMAGE_OVERHEAD
 
 
+def interval(program: Program, config: Config | None = None) -> int:
+    """Cycles from image to image once the pipeline is full."""
+    return timing(config or config_of("bcnn", program.config)).interval
+
+
 def timing(config: Config) -> Timing:
     """Of a whole pipeline."""
     stages = [input_cycles(config), *(steps(layer) for layer in config.layers)]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from compiler.bcnn import compile_graph, cycles, disassemble
@@ -13,12 +14,14 @@ from compiler.bcnn.image import contents
 from compiler.bcnn.memories import pack, unpack, weights_only
 from compiler.bcnn.stages import matched, memories
 from compiler.errors import MalformedFile
+from compiler.observation import gather
 from compiler.program import Program
 from compiler.tests.binary_graphs import binary_graph, random_config, random_images
-from compiler.tests.pipeline_machine import engines
+from compiler.tests.pipeline_machine import engines, tap_records
 from golden.check import check
+from golden.ir import Array
 from golden.run import run
-from rtl.bcnn.config import CONFIGS, Layer
+from rtl.bcnn.config import CONFIGS, Config, Layer
 from rtl.lib.registers import HEADER_MAGIC
 
 SEEDS = range(12)
@@ -26,7 +29,7 @@ LAYERS = [layer for seed in range(40) for layer in random_config(seed).layers]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_engines_that_read_the_image_make_what_golden_makes(seed: int) -> None:
+def test_engines_that_read_the_image_make_and_show_what_golden_makes(seed: int) -> None:
     config = random_config(seed)
     graph = binary_graph(config, seed, full=bool(seed % 3))
     check(graph)
@@ -35,12 +38,27 @@ def test_engines_that_read_the_image_make_what_golden_makes(seed: int) -> None:
     expected, value = run(graph, {"image": image}), image[0]
     machines = engines(program.image, config)
     assert len(machines) == len(program.layers)
-    for machine, entry, busy in zip(machines, program.layers, cycles(program, config), strict=True):
+    for number, (machine, busy) in enumerate(zip(machines, cycles(program, config), strict=True)):
         made, value = machine.run(value)
-        assert (machine.steps, machine.macs) == (busy, entry.macs_executed)
-        for name, holder in entry.aliases.items():
-            seen = made if holder == next(iter(entry.tensors)) else value
-            assert np.array_equal(expected[name].reshape(-1), seen.reshape(-1)), name
+        assert (machine.steps, machine.macs) == (busy, program.layers[number].macs_executed)
+        seen = gather(program, number, records(config, number, made, value))
+        assert len(seen.unexplained) == 0 and set(seen.tensors) == set(program.layers[number].aliases)
+        for name, observed in seen.tensors.items():
+            assert observed.written.all() and not observed.conflicts.any()
+            assert np.array_equal(observed.values, expected[name]), name
+
+
+def records(config: Config, number: int, made: Array, pooled: Array) -> npt.NDArray[np.void]:
+    """What the testbench records of a layer's taps."""
+    shown = tap_records(config, number, made, pooled)
+    numbers = [(name, "<u4") for name in ("layer", "tap", "tag", "address", "lanes")]
+    found = np.zeros(len(shown), [*numbers, ("data", "i1", config.tap_bytes)])
+    for record, (tap, tag, address, lanes, words) in zip(found, shown, strict=True):
+        data = np.array(words, np.int64).astype(np.uint32).view(np.int8)
+        record["layer"], record["tap"], record["tag"] = number, tap, tag
+        record["address"], record["lanes"] = address, lanes
+        record["data"][: len(data)] = data
+    return found
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -205,8 +205,8 @@ def register_file(clk, rst, bus, host, shown, counters, request, acknowledge, co
     clearing = masked_request(
         bus.write,
         write_selected(_number("IRQ_STATUS")),
-        bus.write_data(3, 0),
-        bus.write_mask(3, 0),
+        bus.write_data(4, 0),
+        bus.write_mask(4, 0),
         acknowledge,
     )
 

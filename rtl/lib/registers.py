@@ -33,6 +33,7 @@ class Interrupt(IntFlag):
     CONFIGURED = 1
     COMPLETED = 2
     ERROR = 4
+    ACCEPTED = 8  # a RUN descriptor has left the queue
 
 
 class Status(IntFlag):
@@ -97,7 +98,7 @@ REGISTERS = (
     Register("VERSION", 0x004, _RO, "version of this contract", VERSION),
     Register("CONFIG_HASH", 0x008, _RO, "hash of variant and configuration; a program carries the same"),
     Register("CTRL", 0x00C, _WO, "start: bit 0 CONFIGURE, 1 RUN, 2 SOFT_RESET"),
-    Register("IRQ_ENABLE", 0x010, _RW, "bit 0 CONFIGURED, 1 COMPLETED, 2 ERROR"),
+    Register("IRQ_ENABLE", 0x010, _RW, "bit 0 CONFIGURED, 1 COMPLETED, 2 ERROR, 3 ACCEPTED"),
     Register("IRQ_STATUS", 0x014, _W1C, "bits as IRQ_ENABLE"),
     Register("STATUS", 0x018, _RO, "bit 0 CONFIGURED, 1 BUSY, 2 ERROR, 3 QUEUE_FULL, 4 RESETTING"),
     Register("ERROR", 0x01C, _RO, "code of the first error since reset"),

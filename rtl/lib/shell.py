@@ -242,16 +242,16 @@ def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash):
     fetched, fetched_index = stream(256), Signal(modbv(0)[24:])
     fetch_start, fetch_address, fetch_count, fetch_ended = bit(), word(32), word(24), bit()
     header_taken, header_accepted, first_instruction = bit(), bit(), Signal(modbv(0)[32:])
-    request, acknowledge, raised = word(3), word(3), word(3)
+    request, acknowledge, raised = word(3), word(4), word(4)
     code, index, last_issued, caught = word(4), word(24), word(24), bit()
     configure, run, configured, completed, clear_counters = bit(), bit(), bit(), bit(), bit()
     failed, resetting, clear, halt, quiet, writes_idle, advanced = [bit() for _ in range(7)]
-    reset_request, stopped, watched = bit(), bit(), bit()
+    reset_request, stopped, watched, accepted = bit(), bit(), bit(), bit()
     counters, bytes_read, written = word(COUNTER_BITS), word(8), word(7)
 
     host_side = control_side(clk, rst, ctrl, request, acknowledge, host, shown, counters, config_hash)
     interrupt_bits = interrupts(
-        clk, core.clear, raised, acknowledge, host.irq_enable(3, 0), shown.irq_status, irq
+        clk, core.clear, raised, acknowledge, host.irq_enable(4, 0), shown.irq_status, irq
     )
     screening = screen_requests(
         request, host.count, stopped, state, queued.ready, waiting.valid, configure, run, fault.bad_request
@@ -372,10 +372,14 @@ def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash):
         watched.next = state.busy and not resetting
 
     @always_comb
-    def interrupt():
-        raised.next = concat(caught, completed, configured)
+    def leave_queue():
+        accepted.next = waiting.valid and waiting.ready
 
-    unused(host.irq_enable(32, 3), "there are three interrupts")
+    @always_comb
+    def interrupt():
+        raised.next = concat(accepted, caught, completed, configured)
+
+    unused(host.irq_enable(32, 4), "there are four interrupts")
     return (
         host_side,
         interrupt_bits,
@@ -398,5 +402,6 @@ def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash):
         queue_run,
         start_counting,
         watch,
+        leave_queue,
         interrupt,
     )
