@@ -21,6 +21,16 @@ from tb.job import Request
 from tb.variants import compile_for
 
 Tensors = Mapping[str, npt.NDArray[Any]]
+ROOT = Path(__file__).parents[1]
+GOLDEN_SOURCES = ("golden/**/*.py",)
+# The compiler computes with golden's arithmetic, and reads the plain data of variants.
+PROGRAM_SOURCES = (
+    "compiler/**/*.py",
+    *GOLDEN_SOURCES,
+    "rtl/*/config.py",
+    "rtl/*/isa.py",
+    "rtl/lib/registers.py",
+)
 TENSORS, PROGRAM = "tensors.npz", "network.program"
 PART = 64  # images that golden runs at a time
 
@@ -58,8 +68,8 @@ def stimulus(
 
 
 def compiled(variant: str, graph: Graph, config: Any) -> Program:
-    """The program, compiled once for equal graphs, configurations and compiler sources. Raises AssayError."""
-    key = _hash(_sources("compiler"), (variant, config.name, config.hash, _described(graph)))
+    """The program, compiled once for equal graphs, configurations and PROGRAM_SOURCES. Raises AssayError."""
+    key = _hash(_sources(PROGRAM_SOURCES), (variant, config.name, config.hash, _described(graph)))
     folder = cache_root() / f"program-{key}"
     made = get_or_build(folder, lambda scratch: compile_for(variant, graph, config).save(scratch / PROGRAM))
     return Program.load(made / PROGRAM)
@@ -98,22 +108,19 @@ def golden(graph: Graph, inputs: Tensors, outputs_only: bool = False) -> Tensors
 
 
 def _key(graph: Graph, inputs: Tensors, outputs_only: bool) -> str:
-    return _hash(_sources("golden"), (_described(graph), dict(inputs), outputs_only))
+    return _hash(_sources(GOLDEN_SOURCES), (_described(graph), dict(inputs), outputs_only))
 
 
 def _described(graph: Graph) -> tuple[object, ...]:
     return (graph.name, graph.inputs, graph.outputs, graph.nodes, graph.tensors, graph.constants)
 
 
-def _sources(package: str) -> bytes:
-    """What every module of a package and of the plain data that it reads says, its tests left out."""
-    root = Path(__file__).parents[1]
-    files = [
-        *(root / package).rglob("*.py"),
-        *(root / "rtl").glob("*/config.py"),
-        *(root / "rtl").glob("*/isa.py"),
-    ]
-    return b"".join(file.read_bytes() for file in sorted(files) if "tests" not in file.parts)
+def _sources(places: Sequence[str]) -> bytes:
+    """What every module at these places says, its tests left out."""
+    files = {file for place in places for file in ROOT.glob(place)}
+    return b"".join(
+        file.read_bytes() for file in sorted(files) if "tests" not in file.relative_to(ROOT).parts
+    )
 
 
 def _hash(sources: bytes, facts: object) -> str:
