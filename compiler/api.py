@@ -9,11 +9,12 @@ from types import ModuleType
 from typing import Any
 
 from compiler import networks
+from compiler.configurations import config_of, variants
 from compiler.errors import AssayError, UnknownName
 from compiler.network import Network
 from compiler.program import Program
 
-_HERE = Path(__file__).parent
+__all__ = ["Compiled", "compile_network", "config_of", "disassemble", "predicted_cycles", "variants"]
 
 
 @dataclass(frozen=True)
@@ -22,22 +23,6 @@ class Compiled:
 
     program: Program
     network: Network
-
-
-def variants() -> tuple[str, ...]:
-    """Every variant that has a back end here and a config.py in rtl/."""
-    found = sorted(path.parent.name for path in (_HERE.parent / "rtl").glob("*/config.py"))
-    return tuple(name for name in found if (_HERE / name / "__init__.py").is_file())
-
-
-def config_of(variant: str, name: str) -> Any:
-    """A variant's configuration. Raises UnknownName."""
-    if variant not in variants():
-        raise UnknownName(f"no accelerator '{variant}': there are {', '.join(variants())}")
-    configs = import_module(f"rtl.{variant}.config").CONFIGS
-    if name not in configs:
-        raise UnknownName(f"{variant} has no configuration '{name}': there are {', '.join(configs)}")
-    return configs[name]
 
 
 def compile_network(variant: str, network: str | Path, config: str, **options: Any) -> Compiled:
@@ -63,6 +48,12 @@ def predicted_cycles(program: Program, config: Any) -> tuple[int, ...]:
     """What the back end's cycle model says of each layer of one image; () where it has none."""
     model = getattr(_back_end(program.variant), "cycles", None)
     return tuple(model(program, config=config)) if model else ()
+
+
+def predicted_interval(program: Program, config: Any) -> int | None:
+    """Cycles from image to image of a full pipeline, as the back end's model says; None where it has none."""
+    model = getattr(_back_end(program.variant), "interval", None)
+    return model(program, config) if model else None
 
 
 def _back_end(variant: str) -> ModuleType:

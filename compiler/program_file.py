@@ -18,7 +18,7 @@ from compiler.errors import MalformedFile
 from compiler.program import Geometry, Layer, Observation, Part, Placement, Program, Region
 
 MAGIC = b"ASSAYPRG"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _HEAD = struct.Struct("<8sIIII")
 _AFTER_CRC = 16
 
@@ -96,7 +96,7 @@ def from_bytes(data: bytes) -> Program:
 
 
 def _build(description: dict[str, Any], image: bytes) -> Program:
-    numbers = ("config_hash", "tap_bytes", "input_bytes", "output_bytes", "instructions")
+    numbers = ("config_hash", "tap_bytes", "tap_lane_bits", "input_bytes", "output_bytes", "instructions")
     names = ("variant", "config", "network")
     return Program(
         **{name: _typed(description[name], int) for name in numbers},
@@ -119,7 +119,8 @@ def _shape(values: Any) -> tuple[int, ...]:
 
 
 def _placement(place: dict[str, Any]) -> Placement:
-    return Placement(_typed(place["tensor"], str), _shape(place["shape"]), _typed(place["offset"], int))
+    offset, bits = _shape((place["offset"], place["bits"]))
+    return Placement(_typed(place["tensor"], str), _shape(place["shape"]), offset, bits)
 
 
 def _layer(layer: dict[str, Any]) -> Layer:
@@ -144,6 +145,6 @@ def _part(row: list[Any]) -> Part:
 
 def _observation(row: list[Any]) -> Observation:
     instruction, tensor, *numbers = row
-    tap, base, length, first, row_pitch, pitch = _shape(numbers)
-    geometry = Geometry(_typed(tensor, str), tap, base, length, first, row_pitch, pitch)
-    return Observation(_typed(instruction, int), geometry)
+    tap, base, length, first, row_pitch, pitch, bits, run, lane_pitch = _shape(numbers)
+    place = (base, length, first, row_pitch, pitch, bits, run, lane_pitch)
+    return Observation(_typed(instruction, int), Geometry(_typed(tensor, str), tap, *place))

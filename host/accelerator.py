@@ -21,7 +21,7 @@ from host.staging import Staging, Values, chunks, find_place
 from host.transport import Awaitable, Transport, TransportError, finish
 from rtl.lib.registers import BY_NAME, IDENTIFIER, VERSION, Access
 
-Integers = npt.NDArray[np.int8]
+Integers = npt.NDArray[Any]  # int8, or int32 where a tensor's elements have 32 bits
 Result = TypeVar("Result")
 PATIENCE = 50_000_000  # cycles
 
@@ -102,15 +102,17 @@ class Accelerator:
         self._do(self._host.start())
 
     def write(self, name: str, values: npt.ArrayLike) -> None:
-        """Give an input's images for the runs that follow: int8 of shape (n, ...), quantised as the graph's input.
+        """Give an input's images for the runs that follow: of shape (n, ...), quantised as the graph's input, int8 or
+        for elements of 32 bits int32.
 
         They are copied, and hold until the input is written again. Raises BadData and UnknownName."""
         self._ready().staging.write(name, values)
 
     def run(self, count: int | None = None) -> Ticket:
-        """Start the first `count` of the written images (default: all) and return at once.
+        """Start the first `count` of the written images (default: all) and return when they are queued.
 
-        Three requests may be unfinished, one running and two queued. Raises BadData."""
+        Three requests may be unfinished, for each has its place in memory: how many of them the accelerator has begun
+        is its own affair. Raises BadData, and DeviceError and DeviceTimeout while the queue is full."""
         loaded = self._ready()
         data = loaded.staging.packed(count)
         if len(self._unfinished) == UNFINISHED:
@@ -118,7 +120,8 @@ class Accelerator:
         ticket = Ticket(self._started, len(data) // loaded.program.input_bytes)
         inputs, outputs = loaded.layout.inputs(ticket.number), loaded.layout.outputs(ticket.number)
         self._transport.load(inputs, data)
-        self._do(self._host.run(inputs, outputs, ticket.images))
+        self._host.patience = self._patience * (ticket.images + sum(left.images for left in self._unfinished))
+        self._do(self._host.submit(inputs, outputs, ticket.images))
         self._images = ticket.images + (self._images if self._unfinished else 0)
         self._started += 1
         self._unfinished.append(ticket)
@@ -136,7 +139,8 @@ class Accelerator:
             self._last = self._unfinished.popleft()
 
     def read(self, name: str, ticket: Ticket | None = None) -> Integers:
-        """An output of a completed request (default: the last), int8 of shape (n, ...).
+        """An output of a completed request (default: the last), int8 or, with elements of 32 bits, int32, of shape
+        (n, ...).
 
         It can be read until the fourth run after its own. Raises BadData and UnknownName."""
         loaded = self._ready()

@@ -98,23 +98,21 @@ class GoldenDevice:
             raise Failed(Error.ILLEGAL_INSTRUCTION)
         program, images = self._program, request.count
         data = self._fetch(request.inputs, images * self._input_bytes)
-        results = self._compute(np.frombuffer(data, np.int8).reshape(images, -1))
+        results = self._compute(np.frombuffer(data, np.uint8).reshape(images, -1))
         size = self._output_bytes
         if request.outputs + images * size > self.memory_size:
             raise Failed(Error.BUS_WRITE, program.instructions - 1)
-        stored = np.frombuffer(self._memory, np.int8)[request.outputs : request.outputs + images * size]
+        stored = np.frombuffer(self._memory, np.uint8)[request.outputs : request.outputs + images * size]
         for place in program.outputs:
-            rows = stored.reshape(images, size)[:, place.offset : place.offset + place.size]
-            rows[:] = results[place.tensor].reshape(images, -1)
+            made = np.ascontiguousarray(results[place.tensor].astype(place.dtype))
+            rows = stored.reshape(images, size)[:, place.offset : place.offset + place.length]
+            rows[:] = made.view(np.uint8).reshape(images, -1)
         executed = images * sum(layer.macs_executed for layer in program.layers)
         nominal = images * sum(layer.macs for layer in program.layers)
         return {"MACS": executed, "MACS_SKIPPED": nominal - executed}
 
-    def _compute(self, images: np.ndarray[tuple[int, int], np.dtype[np.int8]]) -> dict[str, np.ndarray]:
-        inputs = {
-            place.tensor: images[:, place.offset : place.offset + place.size].reshape(-1, *place.shape[1:])
-            for place in self._program.inputs
-        }
+    def _compute(self, images: np.ndarray[tuple[int, int], np.dtype[np.uint8]]) -> dict[str, np.ndarray]:
+        inputs = {place.tensor: place.pick(images) for place in self._program.inputs}
         try:
             return run(self._graph, inputs)
         except GraphError as error:

@@ -139,6 +139,7 @@ class Registers:
             raise Failed(Error.BAD_REQUEST)
         if not self._queue:
             self._counters = {name: 0 for name, _ in COUNTERS}
+            self._raise(Interrupt.ACCEPTED)  # it is begun at once
         self._queue.append(Descriptor(values["IN_ADDR"], values["OUT_ADDR"], values["COUNT"]))
 
     def _run_next(self) -> None:
@@ -147,6 +148,8 @@ class Registers:
         self._queue.popleft()
         self._values["COMPLETED"] += 1
         self._raise(Interrupt.COMPLETED)
+        if self._queue:
+            self._raise(Interrupt.ACCEPTED)  # the next one is begun
 
     def _raise(self, interrupt: Interrupt) -> None:
         self._values["IRQ_STATUS"] |= int(interrupt)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from compiler.errors import DoesNotFit
 from compiler.program import Program
 
-UNFINISHED = 3  # requests that an accelerator takes: one running, two waiting
-SLOTS = UNFINISHED + 1  # one more, so that results can be read while the others run
+SLOTS = 4
+UNFINISHED = SLOTS - 1  # requests whose slots are in use; the results in the last slot can be read meanwhile
 
 
 @dataclass(frozen=True)

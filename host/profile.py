@@ -19,7 +19,8 @@ class LayerProfile:
 
     @property
     def cycles(self) -> int:
-        """Cycles from the end of the layer before to its own; of the last one to the interrupt."""
+        """Of an accelerator that does one layer after the other: from the end of the layer before to its own, of the
+        last one to the interrupt. Of a pipeline: those in which the layer's engine was busy."""
         return self.counters.get("CYCLES", 0)
 
 
@@ -82,23 +83,29 @@ class Profile:
 def profile(
     program: Program, images: int, clock_mhz: float, counters: Mapping[str, int], ends: Sequence[LayerEnd]
 ) -> Profile:
-    """The profile of `images` images; ends: every layer end of theirs, or none."""
+    """The profile of `images` images; ends: layer ends, of which the last are those of these images, or none."""
     macs = images * sum(layer.macs for layer in program.layers)
-    return Profile(program.network, images, clock_mhz, macs, counters, _layers(program, counters, ends))
+    return Profile(
+        program.network, images, clock_mhz, macs, counters, _layers(program, images, counters, ends)
+    )
 
 
 def _layers(
-    program: Program, counters: Mapping[str, int], ends: Sequence[LayerEnd]
+    program: Program, images: int, counters: Mapping[str, int], ends: Sequence[LayerEnd]
 ) -> tuple[LayerProfile, ...]:
-    """What was counted between two ends belongs to the later one, what was after the last end to that one."""
-    if not ends:
+    """What was counted between two ends of a lane belongs to the later one; what was after the last end of the only
+    lane to that one. Counters began from zero before the first end of these images."""
+    wanted = images * len(program.layers)
+    if not 0 < wanted <= len(ends):
         return ()
+    mine = ends[-wanted:]
     totals: list[Counter[str]] = [Counter() for _ in program.layers]
-    before: Mapping[str, int] = dict.fromkeys(counters, 0)
-    for end in (*ends, LayerEnd(ends[-1].layer, counters)):
+    before: dict[int, Mapping[str, int]] = {end.lane: dict.fromkeys(counters, 0) for end in mine}
+    tail = [LayerEnd(mine[-1].layer, counters)] if set(before) == {0} else []
+    for end in (*mine, *tail):
         for name, value in end.counters.items():
-            totals[end.layer][name] += value - before[name]
-        before = end.counters
+            totals[end.layer][name] += value - before[end.lane][name]
+        before[end.lane] = end.counters
     return tuple(
         LayerProfile(layer.name, dict(total)) for layer, total in zip(program.layers, totals, strict=True)
     )

@@ -48,11 +48,12 @@ class AsyncTransport(Protocol):
 
 @dataclass
 class Host:
-    """One accelerator. `patience` is the number of cycles that an interrupt is waited for; `completed`: requests
-    that the accelerator has reported; `awaited`: those that wait() was asked for."""
+    """One accelerator. `patience` is the number of cycles that an interrupt is waited for; `started`: requests that
+    it was asked for; `completed`: those that it has reported; `awaited`: those that wait() was asked for."""
 
     transport: AsyncTransport
     patience: int = 50_000_000
+    started: int = 0
     completed: int = 0
     awaited: int = 0
 
@@ -66,7 +67,7 @@ class Host:
 
     async def start(self, watchdog: int = 100_000) -> None:
         """Enable every interrupt and set the watchdog (cycles, 0: off)."""
-        await self.write("IRQ_ENABLE", int(Interrupt.CONFIGURED | Interrupt.COMPLETED | Interrupt.ERROR))
+        await self.write("IRQ_ENABLE", sum(Interrupt))
         await self.write("WATCHDOG", watchdog)
         await self._count_from_here()
 
@@ -74,7 +75,8 @@ class Host:
         """Load a program's device image and have it accepted. Raises DeviceError and DeviceTimeout."""
         await self.transport.load(address, image)
         await self.request_configure(address, len(image))
-        await self._wait_for(Interrupt.CONFIGURED)
+        while not await self._take() & Interrupt.CONFIGURED:
+            pass
 
     async def request_configure(self, address: int, length: int) -> None:
         """Write the registers of CONFIGURE and start it."""
@@ -83,26 +85,40 @@ class Host:
         await self.write("CTRL", Control.CONFIGURE)
 
     async def run(self, inputs: int, outputs: int, count: int) -> None:
-        """Queue a request for `count` images at address `inputs`, results to `outputs`; returns at once.
-
-        The queue holds two requests beside the running one: wait() before a further one."""
+        """Ask for `count` images at address `inputs`, results to `outputs`; returns at once. Without room in the queue
+        that is an error of the accelerator: submit() waits for room."""
+        self.started += 1
         await self.write("IN_ADDR", inputs)
         await self.write("OUT_ADDR", outputs)
         await self.write("COUNT", count)
         await self.write("CTRL", Control.RUN)
 
+    async def submit(self, inputs: int, outputs: int, count: int) -> None:
+        """run(), once the queue has room. Raises DeviceError and DeviceTimeout."""
+        await self.room()
+        await self.run(inputs, outputs, count)
+
+    async def room(self) -> None:
+        """Return when the queue has room: how many requests are unfinished by then is the accelerator's affair.
+        Raises DeviceError and DeviceTimeout."""
+        while await self.read("STATUS") & Status.QUEUE_FULL:
+            await self._take()
+
+    async def idle(self) -> bool:
+        """Whether every request has completed: counters then stand still, and begin anew with the next one."""
+        return await self.read("COMPLETED") == self.started
+
     async def wait(self, requests: int = 1) -> None:
         """Return when that many further requests have completed. Raises DeviceError and DeviceTimeout."""
         self.awaited += requests
         while self.completed < self.awaited:
-            await self._wait_for(Interrupt.COMPLETED)
-            self.completed = await self.read("COMPLETED")
+            await self._take()
 
     async def wait_error(self) -> DeviceError:
         """The error that must come; raises DeviceTimeout when none does."""
         try:
             while True:
-                await self._wait_for(Interrupt(0))
+                await self._take()
         except DeviceError as error:
             return error
 
@@ -121,25 +137,30 @@ class Host:
         await self._count_from_here()
 
     async def _count_from_here(self) -> None:
-        self.completed = self.awaited = await self.read("COMPLETED")
+        self.started = self.completed = self.awaited = await self.read("COMPLETED")
 
     async def _counter(self, name: str) -> int:
         low = await self.read(f"{name}_LO")
         return await self.read(f"{name}_HI") << 32 | low
 
-    async def _wait_for(self, wanted: Interrupt) -> None:
-        """Take interrupts until one of `wanted` (0: any) has come."""
-        taken, empty = Interrupt(0), 0
-        while not (taken & wanted or (taken and not wanted)):
+    async def _take(self) -> Interrupt:
+        """Wait for interrupts and acknowledge them: what they tell is kept in `completed`, since whoever waits takes
+        all that have come. Raises DeviceError and DeviceTimeout."""
+        taken = Interrupt(0)
+        for _ in range(MOST_EMPTY):
             if not await self.transport.interrupt(self.patience):
                 raise DeviceTimeout(await self._state())
             taken = Interrupt(await self.read("IRQ_STATUS"))
-            empty = 0 if taken else empty + 1
-            if empty == MOST_EMPTY:
-                raise DeviceTimeout("the interrupt is high, but IRQ_STATUS has no cause of it")
-            await self.write("IRQ_STATUS", int(taken))
-            if taken & Interrupt.ERROR:
-                raise DeviceError(await self.read("ERROR"), await self.read("ERROR_PC"))
+            if taken:
+                break
+        else:
+            raise DeviceTimeout("the interrupt is high, but IRQ_STATUS has no cause of it")
+        await self.write("IRQ_STATUS", int(taken))
+        if taken & Interrupt.ERROR:
+            raise DeviceError(await self.read("ERROR"), await self.read("ERROR_PC"))
+        if taken & Interrupt.COMPLETED:
+            self.completed = await self.read("COMPLETED")
+        return taken
 
     async def _state(self) -> str:
         status, layer = Status(await self.read("STATUS")), await self.read("LAYER")

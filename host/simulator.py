@@ -6,6 +6,7 @@ What builds and runs simulators is imported when one is asked for: a board's hos
 from __future__ import annotations
 
 import socket
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from host.remote import Remote
 from host.simulator_process import SimulatorProcess, listening
 from host.transport import LayerEnd
 from rtl.lib.registers import COUNTERS
+
+MOST_ENDS = 1 << 18
 
 
 def simulated(
@@ -41,7 +44,7 @@ def simulated(
     _, built = built_model(variant, config, simulator)
     words = memory_words(simulator, sizes.memory_bytes)
     with listening() as listener:
-        job = DeviceJob(variant, config, simulator, str(built), seed, words, listener.getsockname())
+        job = DeviceJob(variant, sizes.name, simulator, str(built), seed, words, listener.getsockname())
         process = SimulatorProcess(job, folder)
         connection = process.accept(listener)
     return Simulated(process, connection, sizes, words * sizes.memory_bytes)
@@ -77,16 +80,12 @@ class LayerEnds:
         from tb.records import EVENT, RecordReader
 
         self._reader = RecordReader(path, EVENT)
-        self._ends: list[LayerEnd] = []
-        self._began: int | None = None
+        self._ends: deque[LayerEnd] = deque(maxlen=MOST_ENDS)
 
     def read(self) -> list[LayerEnd]:
-        """Those since the counters began from zero, which was in the cycle of an end less its CYCLES."""
+        """The last MOST_ENDS."""
         for event in self._reader.read():
             values = event["counters"].tolist()
             counters = dict(zip((name for name, _ in COUNTERS), values, strict=True))
-            began = (int(event["cycle"]) - counters["CYCLES"]) & 0xFFFFFFFF
-            if began != self._began:
-                self._began, self._ends = began, []
-            self._ends.append(LayerEnd(int(event["layer"]), counters))
+            self._ends.append(LayerEnd(int(event["layer"]), counters, int(event["lane"])))
         return list(self._ends)

@@ -22,12 +22,13 @@ class Staging:
         self._values: dict[str, Values] = {}
 
     def write(self, name: str, values: npt.ArrayLike) -> None:
-        """Keep a copy of an input's images, int8 of shape (n, ...). Raises BadData and UnknownName."""
+        """Keep a copy of an input's images, of shape (n, ...) and the type of the placement. Raises BadData and
+        UnknownName."""
         place = find_place(name, self._program.inputs, "input")
         given = np.asarray(values)
         wanted = ("n", *place.shape[1:])
-        if given.dtype != np.int8 or given.shape[1:] != place.shape[1:] or given.ndim != len(wanted):
-            raise BadData(f"input '{name}' is {given.dtype} {given.shape}, needed int8 {wanted}")
+        if given.dtype != place.dtype or given.shape[1:] != place.shape[1:] or given.ndim != len(wanted):
+            raise BadData(f"input '{name}' is {given.dtype} {given.shape}, needed {place.dtype} {wanted}")
         if not 1 <= len(given) <= self._capacity:
             raise BadData(f"input '{name}' has {len(given)} images, needed 1 to {self._capacity}")
         self._values[name] = given.copy()

@@ -15,10 +15,12 @@ class TransportError(Exception):
 
 @dataclass(frozen=True)
 class LayerEnd:
-    """A layer of an image has ended: its number in the layer table, and the accelerator's counters then."""
+    """A layer of an image has ended: its number in the layer table, and the counters then. An accelerator that ends
+    several layers at once has counters for each event lane; those of the only lane are the registers'."""
 
     layer: int
     counters: Mapping[str, int]
+    lane: int = 0
 
 
 class Transport(Protocol):
@@ -53,7 +55,7 @@ class Transport(Protocol):
         """Wait until the interrupt is high; False if it is not within that many cycles of the clock."""
 
     def layer_ends(self) -> Sequence[LayerEnd]:
-        """Every layer end since the counters began from zero, in order; empty where it cannot be told."""
+        """Every layer end since the first RUN, in order; empty where it cannot be told."""
 
     def close(self) -> None:
         """Let the accelerator go; closing twice is allowed."""

@@ -1,4 +1,4 @@
-"""The `assay` command: list, optimize, compile, disasm, run, regress.
+"""The `assay` command: list, optimize, size, compile, disasm, run, regress.
 
 Exit codes: 0 all is well, 1 the design is wrong, 2 the input is, 3 the machine is.
 """
@@ -29,7 +29,7 @@ Network = Annotated[
         help="A network's name, a .tflite or .onnx file, or file.py:function for a PyTorch module."
     ),
 ]
-Config = Annotated[str, typer.Option(help="A size of the accelerator.")]
+Config = Annotated[str, typer.Option(help="A size of the accelerator, or a .json file of one.")]
 Bits = Annotated[
     int | None,
     typer.Option(help="Bits that a float network is quantised to: 8 or 4; default: the network's."),
@@ -86,6 +86,22 @@ def optimize(
 
 
 @app.command()
+def size(
+    variant: Variant,
+    network: Network,
+    cycles: Annotated[int, typer.Option(min=1, help="Cycles from image to image, at most.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="The configuration file (.json).")],
+    luts: Annotated[int | None, typer.Option(min=1, help="Estimated LUTs, at most.")] = None,
+    bram: Annotated[int | None, typer.Option(min=1, help="Estimated 36-Kbit blocks of RAM, at most.")] = None,
+    memory_bytes: Annotated[int, typer.Option(help="Width of the memory port.")] = 16,
+) -> None:
+    """Choose the smallest configuration that runs a network fast enough, for `--config`."""
+    from regress.size import Limits, size
+
+    size(variant, network, Limits(cycles, luts, bram), memory_bytes, Path(output), console)
+
+
+@app.command()
 def compile(
     variant: Variant,
     network: Network,
@@ -98,9 +114,10 @@ def compile(
     output: Annotated[str, typer.Option("--output", "-o", help="The program file.")] = "",
 ) -> None:
     """Compile a network into a program file."""
+    from compiler.configurations import short_name
     from regress.network import Asked, check_output, compile_program
 
-    file = Path(output or f"{Path(network).stem}.{variant}.{config}.program")
+    file = Path(output or f"{Path(network).stem}.{variant}.{short_name(config)}.program")
     check_output(file)
     asked = Asked(bits, calibration, sparsity, end_weights, calibrator)
     program = compile_program(variant, network, config, asked)
@@ -137,6 +154,10 @@ def run(
     calibrator: Calibrator = "",
     waves: Annotated[bool, typer.Option(help="Record waves (FST).")] = False,
     apart: Annotated[int, typer.Option(min=0, help="Each layer alone, in this many simulations.")] = 0,
+    batch: Annotated[int, typer.Option(min=1, help="Images of one request; the last one has the rest.")] = 16,
+    outputs_only: Annotated[
+        bool, typer.Option("--outputs-only", help="Compare the outputs in memory and nothing else.")
+    ] = False,
 ) -> None:
     """Run a network through an accelerator's RTL and compare every layer with the golden model."""
     from regress.network import Asked, Order, check_output, run_order, show, write_json
@@ -144,7 +165,21 @@ def run(
     if json:
         check_output(Path(json))
     asked = Asked(bits, calibration, sparsity, end_weights, calibrator)
-    order = Order(variant, network, config, sim, layers, images, input, seed, waves, asked, apart)
+    order = Order(
+        variant,
+        network,
+        config,
+        sim,
+        layers,
+        images,
+        input,
+        seed,
+        waves,
+        asked,
+        apart,
+        batch,
+        outputs_only,
+    )
     result = run_order(order)
     show(result, console)
     if json:

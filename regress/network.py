@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from compiler import api
+from compiler.configurations import short_name
 from compiler.errors import AssayError, BadData, MalformedFile, UnknownName
 from compiler.program import Program
 from regress.execute import plain
@@ -21,9 +22,11 @@ from regress.report.networks import speed_line
 from regress.simulators import SimulatorError, find
 from regress.simulators.cache import ROOT, locked
 from tb.apart import run_apart
-from tb.launch import run_network
+from tb.launch import BATCH, run_network
+from tb.outcome import OUTPUTS_ONLY
 
 SHOWN_FAILURES = 10
+EQUAL = {True: "yes", False: "NO", None: "unseen"}
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,14 @@ class Order:
     trace: bool
     asked: Asked
     apart: int = 0
+    batch: int = BATCH
+    outputs_only: bool = False
 
     @property
     def folder(self) -> Path:
         """Where this run leaves its files."""
-        parts = (self.variant, Path(self.network).stem, self.config, self.simulator, *self.asked.words)
+        config = short_name(self.config)
+        parts = (self.variant, Path(self.network).stem, config, self.simulator, *self.asked.words)
         return ROOT / "build" / "run" / "-".join(parts)
 
 
@@ -113,6 +119,8 @@ def run_order(order: Order) -> dict[str, Any]:
             order.seed,
             order.folder,
             trace=order.trace,
+            batch=order.batch,
+            outputs_only=order.outputs_only,
             **order.asked.options,
         )
 
@@ -120,6 +128,8 @@ def run_order(order: Order) -> dict[str, Any]:
 def _run_apart(order: Order) -> dict[str, Any]:
     if order.layers or order.trace:
         raise BadData("--apart runs every layer alone, without waves: --layers and --waves are not for it")
+    if order.outputs_only or order.batch != BATCH:
+        raise BadData("--apart runs every layer alone: --outputs-only and --batch are not for it")
     return run_apart(
         order.variant,
         order.network,
@@ -160,20 +170,35 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         console.print(f"waves: {result['trace']}", markup=False, highlight=False, soft_wrap=True)
     if result.get("settings"):
         console.print(settings_line(result["settings"]), highlight=False, soft_wrap=True)
+    for line in pace_lines(result):
+        console.print(line, highlight=False, soft_wrap=True)
     colour = "green" if result["verdict"] == "pass" else "red"
     line = f"{result['verdict']}: {speed_line(result)}"
     console.print(line, style=colour, highlight=False, soft_wrap=True)
 
 
+def pace_lines(result: Mapping[str, Any]) -> Iterator[str]:
+    """How long the accelerator takes to begin, how fast it is then, and what was compared if that is not every node."""
+    if result.get("first_frame_cycles") is not None:
+        configured, first = result["configure_cycles"], result["first_frame_cycles"]
+        line = f"configured in {configured:,} cycles, first image after {first:,}"
+        if result["interval"] is not None:
+            line += f", then one every {result['interval']:,.0f}: {result['steady_fps']:,.1f} images/s"
+        yield line
+    if result.get("compared") == OUTPUTS_ONLY:
+        yield f"checked: {OUTPUTS_ONLY}"
+
+
 def settings_line(settings: Mapping[str, Any]) -> str:
-    """Sparsity of the weights, and the widths of the first and the last layer."""
+    """Sparsity of the weights, or that they are binary, and the widths of the first and the last layer."""
     ends = [
         f"{end.replace('_', ' ')} {settings[end]['name']}: {settings[end]['activation_bits']}-bit activations, "
         f"{settings[end]['weight_bits']}-bit weights"
         for end in ("first_layer", "last_layer")
         if end in settings
     ]
-    return "; ".join([f"weights {settings['sparsity']}", *ends])
+    weights = "binary" if settings.get("binary") else settings["sparsity"]
+    return "; ".join([f"weights {weights}", *ends])
 
 
 COLUMNS = ("cycles", "model", "use", "read", "write", "depend", "bytes", "MACs", "skipped")
@@ -196,7 +221,7 @@ def layer_table(result: Mapping[str, Any]) -> Table:
 def layer_row(layer: Mapping[str, Any]) -> Iterator[str]:
     """The figures of one layer."""
     yield layer["name"]
-    yield "yes" if layer["equal"] else "NO"
+    yield EQUAL[layer["equal"]]
     yield f"{layer['cycles']:,}"
     predicted = layer.get("predicted")
     yield "" if predicted is None else f"{predicted:,}"

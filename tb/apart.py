@@ -20,7 +20,7 @@ from tb.model import built_model
 from tb.outcome import RequestOutcome, layer_record
 from tb.performance import utilisation
 from tb.prepare import Stimulus, request
-from tb.variants import find_config
+from tb.variants import check_divisible, find_config
 
 SUMMED = ("cycles", "compute_cycles", "bytes_read", "bytes_written", "macs", "macs_skipped")
 
@@ -54,6 +54,7 @@ def run_apart(
     tb.launch.run_network. Raises what that does."""
     started = time.monotonic()
     sizes = find_config(variant, config)
+    check_divisible("--apart", variant, sizes)
     made, whole = prepared_network(variant, network, sizes, images, input_path, seed, asked)
     prepare_folder(folder)
     built_model(variant, config, simulator)  # once, before several want it

@@ -9,6 +9,7 @@ from typing import Any
 
 from cocotb.triggers import RisingEdge, SimTimeoutError, Timer, with_timeout
 
+from rtl.lib.registers import BY_NAME
 from tb.uvc.control import ControlAgent, ControlItem
 from tb.uvc.memory import MemoryAgent
 
@@ -61,10 +62,12 @@ class Bench:
 
 
 class SimulatorTransport:
-    """host.protocol.AsyncTransport over the agents."""
+    """host.protocol.AsyncTransport over the agents. asked: cycle in which the last write to CTRL began; interrupted:
+    cycle in which the interrupt was last seen high."""
 
     def __init__(self, bench: Bench, control: ControlAgent, memory: MemoryAgent) -> None:
         self._bench, self._control, self._memory = bench, control, memory
+        self.asked = self.interrupted = 0
         self.load, self.dump = memory.load, memory.dump
 
     async def read(self, address: int) -> int:
@@ -73,6 +76,8 @@ class SimulatorTransport:
 
     async def write(self, address: int, value: int) -> None:
         """See AsyncTransport. Raises BusError."""
+        if address == BY_NAME["CTRL"].address:
+            self.asked = self._bench.cycle
         self._checked(await self._control.access(ControlItem(True, address, value)))
 
     async def interrupt(self, cycles: int) -> bool:
@@ -83,6 +88,7 @@ class SimulatorTransport:
                 await with_timeout(RisingEdge(irq), cycles * PERIOD_NS, "ns")
             except SimTimeoutError:
                 return False
+        self.interrupted = self._bench.cycle
         return True
 
     def _checked(self, item: ControlItem) -> ControlItem:

@@ -4,6 +4,7 @@ was made."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from compiler.observation import Observed
 from tb.records import Records
 
-Integers = npt.NDArray[np.int8]
+Integers = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def compare_memory(
     if not len(wrong):
         return None
     at = int(wrong[0])
-    place, origin = coordinate(image, expected.shape, at), memory_origin(writes, address + at)
+    place, origin = coordinate(image, expected.shape, at), memory_origin(writes, address + at * got.itemsize)
     return Mismatch(
         "in memory", node, place, int(expected.flat[at]), int(got.flat[at]), len(wrong), expected.size, origin
     )

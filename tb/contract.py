@@ -18,7 +18,7 @@ from tb.uvc.control import ControlItem
 
 SLOW = MemorySettings(latency=3000)
 UNMAPPED = (0x08C, 0x0FC, 0xFFC)
-REQUESTS_THAT_FIT = 3  # one running, two waiting
+REQUESTS_THAT_FIT = 3  # one being read, two waiting
 
 
 class ContractSequence:
@@ -46,6 +46,7 @@ class ContractSequence:
             self.run_before_configure,
             self.count_zero,
             self.queue_full,
+            self.accepted,
             self.interrupt_enable,
             self.foreign_program,
             self.reset_with_bursts_outstanding,
@@ -117,7 +118,8 @@ class ContractSequence:
         await self._bad_request("RUN with COUNT = 0")
 
     async def queue_full(self) -> None:
-        """Two descriptors wait beside the running one; STATUS says so; one more is a bad request."""
+        """While no memory answers, one request is being read and two descriptors wait: STATUS says so, and one more is
+        a bad request."""
         host, where = self.env.host, self.memory_map
         await self._configured(MemorySettings())
         await self.env.memory.apply(SLOW, self.seed)
@@ -128,6 +130,20 @@ class ContractSequence:
         self.expect("QUEUE_FULL", bool(await host.read("STATUS") & Status.QUEUE_FULL), True)
         await host.run(where.inputs, where.outputs, 1)
         await self._bad_request("RUN with the queue full")
+
+    async def accepted(self) -> None:
+        """A descriptor tells when it leaves the queue, which is before its images are done."""
+        host, where = self.env.host, self.memory_map
+        await self._configured(MemorySettings())
+        await host.write("IRQ_ENABLE", Interrupt.COMPLETED | Interrupt.ERROR)
+        await host.write("IRQ_STATUS", sum(Interrupt))
+        self.expect("IRQ_STATUS before a RUN", await host.read("IRQ_STATUS"), 0)
+        await host.run(where.inputs, where.outputs, 1)
+        self.expect("interrupt", await host.transport.interrupt(host.patience), True)
+        self.expect(
+            "IRQ_STATUS after a RUN", await host.read("IRQ_STATUS"), Interrupt.ACCEPTED | Interrupt.COMPLETED
+        )
+        await self._clean("accepted")
 
     async def interrupt_enable(self) -> None:
         """An interrupt that is not enabled waits in IRQ_STATUS; enabling raises it, writing one clears it."""

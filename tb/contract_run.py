@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from golden.ir import Graph
+from tb.disturbance import possible
 from tb.job import CONTRACT, Action, Phase
 from tb.launch import failures_of, prepare_folder, simulate, verdict_of
 from tb.prepare import Stimulus, Tensors, request, save, stimulus
 from tb.settings import ControlTiming
-from tb.variants import bad_operands, find_config
+from tb.variants import bad_operands, contract_images, errors, find_config
 
-IMAGES = 3
 PATIENCE = 400_000  # cycles
 WATCHDOG = 10_000  # cycles
 ACTIONS = (
@@ -39,23 +39,24 @@ def run(
     *, variant: str, config: str, simulator: str, seeds: Sequence[int], folder: Path, trace: bool = False,
     coverage: bool = False, **_: Any,
 ) -> Mapping[str, Any]:  # fmt: skip
-    """Every check of tb/contract.py, then every action in every phase and every bad operand, each followed by a
-    compared run."""
+    """Every check of tb/contract.py, then every action that brings an error which the variant has, in every phase, and
+    every bad operand, each followed by a compared run."""
     seed, work = seeds[0], folder / "simulation"
     prepare_folder(work)
     made = contract_stimulus(variant, config, seed)
+    images, actions = (made.images,), [pair for pair in ACTIONS if possible(pair[0], errors(variant))]
     foreign = contract_stimulus(variant, other_config(variant, config), seed)
     contract = (save(made, work, "own")[0], save(foreign, work, "foreign")[0])
     requests = [
         request(
-            made, work, f"{action} in {phase}", seed + number, (IMAGES,),
+            made, work, f"{action} in {phase}", seed + number, images,
             action=action, phase=phase, delay=delay(action, phase, made),
         )
-        for number, (action, phase) in enumerate(ACTIONS)
+        for number, (action, phase) in enumerate(actions)
     ]  # fmt: skip
     requests += [
         request(
-            made, work, f"bad operand {number}", seed, (IMAGES,),
+            made, work, f"bad operand {number}", seed, images,
             action=Action.BAD_OPERAND, phase=Phase.FIRST, delay=1, operand=number,
         )
         for number in range(len(bad_operands(variant, find_config(variant, config))))
@@ -83,7 +84,9 @@ def contract_stimulus(variant: str, config: str, seed: int) -> Stimulus:
     graph: Graph = import_module(f"tb.{variant}.programs").contract_graph(sizes, seed)
     random = np.random.default_rng(seed)
     inputs: Tensors = {
-        name: random.integers(-8, 8, (IMAGES, *graph.tensor(name).shape[1:])).astype(np.int8)
+        name: random.integers(-8, 8, (contract_images(variant), *graph.tensor(name).shape[1:])).astype(
+            np.int8
+        )
         for name in graph.inputs
     }
     return stimulus(variant, sizes, graph, inputs)

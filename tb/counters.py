@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from compiler.program import Program
 from tb.scoreboard import LayerTotal
@@ -12,12 +11,15 @@ ACTIVITIES = ("COMPUTE", "READ_STALL", "WRITE_STALL", "DEP_STALL")
 
 
 def check_counters(
-    program: Program, images: int, layers: Sequence[LayerTotal], read: int, written: int
+    program: Program,
+    images: int,
+    total: Mapping[str, int],
+    layers: Sequence[LayerTotal],
+    read: int,
+    written: int,
 ) -> list[str]:
-    """One line for each counter that is wrong. read, written: bytes that crossed the memory port."""
-    total: Counter[str] = Counter()
-    for layer in layers:
-        total.update(layer.counters)
+    """One line for each counter that is wrong. total: what the registers counted; read, written: bytes that crossed
+    the memory port."""
     executed = images * sum(layer.macs_executed for layer in program.layers)
     nominal = images * sum(layer.macs for layer in program.layers)
     wanted = {
@@ -31,6 +33,10 @@ def check_counters(
         for name, value in wanted.items()
         if total[name] != value
     ]
+    for name in ("MACS", "MACS_SKIPPED"):
+        of_layers = sum(layer.counters[name] for layer in layers)
+        if of_layers != total[name]:
+            wrong.append(f"counter {name} is {total[name]}, but {of_layers} over all layer ends")
     busy = sum(total[name] for name in ACTIVITIES)
     if busy > total["CYCLES"]:
         wrong.append(f"{' + '.join(ACTIVITIES)} is {busy}, more than {total['CYCLES']} cycles")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from compiler.program import Program
@@ -32,28 +32,44 @@ class Disturbance:
     request: bool = False
 
 
+ERRORS = {
+    Action.READ_ERROR: Error.BUS_READ,
+    Action.WRITE_ERROR: Error.BUS_WRITE,
+    Action.WATCHDOG: Error.WATCHDOG,
+    Action.BAD_INSTRUCTION: Error.ILLEGAL_INSTRUCTION,
+    Action.BAD_OPERAND: Error.OPERAND_RANGE,
+    Action.BAD_HASH: Error.CONFIG_MISMATCH,
+    Action.BAD_REQUEST: Error.BAD_REQUEST,
+}
+
+
+def possible(action: Action, errors: Collection[Error]) -> bool:
+    """Whether an accelerator that tells these errors can be disturbed so."""
+    return action not in ERRORS or ERRORS[action] in errors
+
+
 def disturbance(request: Request) -> Disturbance:
     """What a request's action does."""
-    at = request.delay
+    at, error = request.delay, ERRORS.get(request.action, Error.NONE)
     match request.action:
         case Action.READ_ERROR:
-            return Disturbance(Error.BUS_READ, memory=lambda settings: replace(settings, read_error=1))
+            return Disturbance(error, memory=lambda settings: replace(settings, read_error=1))
         case Action.WRITE_ERROR:
-            return Disturbance(Error.BUS_WRITE, memory=lambda settings: replace(settings, write_error=1))
+            return Disturbance(error, memory=lambda settings: replace(settings, write_error=1))
         case Action.WATCHDOG:
-            return Disturbance(Error.WATCHDOG, memory=silent, watchdog=SHORT_WATCHDOG)
+            return Disturbance(error, memory=silent, watchdog=SHORT_WATCHDOG)
         case Action.BAD_INSTRUCTION:
-            return Disturbance(Error.ILLEGAL_INSTRUCTION, lambda p: with_opcode(p, at, 0), index=at)
+            return Disturbance(error, lambda p: with_opcode(p, at, 0), index=at)
         case Action.BAD_OPERAND:
             wrong = request.operand
-            return Disturbance(Error.OPERAND_RANGE, lambda p: with_bad_operand(p, at, wrong), index=at)
+            return Disturbance(error, lambda p: with_bad_operand(p, at, wrong), index=at)
         case Action.BAD_HASH:
-            return Disturbance(Error.CONFIG_MISMATCH, other_hash)
+            return Disturbance(error, other_hash)
         case Action.BAD_REQUEST if request.phase is Phase.CONFIGURE:
-            return Disturbance(Error.BAD_REQUEST, memory=silent, request=True)
+            return Disturbance(error, memory=silent, request=True)
         case Action.BAD_REQUEST:
-            return Disturbance(Error.BAD_REQUEST, request=True)
-    return Disturbance(Error.NONE)
+            return Disturbance(error, request=True)
+    return Disturbance(error)
 
 
 def silent(settings: MemorySettings) -> MemorySettings:

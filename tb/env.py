@@ -38,4 +38,5 @@ class Environment(uvm_env):
     def connect_phase(self) -> None:
         """Layer ends go to the scoreboard; the host gets its transport."""
         self.layer.monitor.layers.connect(self.scoreboard.analysis_export)
-        self.host = Host(SimulatorTransport(self.bench, self.control, self.memory))
+        self.transport = SimulatorTransport(self.bench, self.control, self.memory)
+        self.host = Host(self.transport)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from compiler.observation import Gathered
@@ -17,15 +17,18 @@ Observer = Callable[[int, Records], Gathered]
 
 @dataclass(frozen=True)
 class Expectation:
-    """layers: the program's layer table. tensors: of every node of the graph by tensor name, (images, ...)
-    int8. batches: images of each RUN, in order. outputs: what stands in memory for each image. observe:
-    from a layer and its tap records to tensors."""
+    """layers: the program's layer table. tensors: of every node of the graph by tensor name, (images, ...),
+    int8 or int32. batches: images of each RUN, in order. outputs: what stands in memory for each image. observe:
+    from a layer and its tap records to tensors. event_lanes: layers that may end in one cycle. taps: whether
+    the taps are recorded; if not, only what stands in memory is compared."""
 
     layers: tuple[Layer, ...]
-    tensors: Mapping[str, npt.NDArray[np.int8]]
+    tensors: Mapping[str, npt.NDArray[Any]]
     batches: tuple[int, ...]
     outputs: tuple[Placement, ...]
     observe: Observer
+    event_lanes: int = 1
+    taps: bool = True
 
     @property
     def images(self) -> int:

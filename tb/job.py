@@ -41,8 +41,9 @@ class Phase(StrEnum):
 class Request:
     """A program and its images. `program`, `data` are files of the job's folder: the program file, and an
     .npz with `input` (n, ...) and the expected tensor `node:<name>` of every node. `batches` images to
-    each RUN, whose descriptors are queued two deep. The action comes in `phase`, `delay` cycles after it
-    began (or at instruction `delay`). operand: which of the variant's bad operands."""
+    each RUN; each is asked for as soon as the queue has room. The action comes in `phase`, `delay` cycles after it
+    began (or at instruction `delay`). operand: which of the variant's bad operands. taps: False to compare only the
+    outputs in memory; `data` then holds only inputs and outputs."""
 
     name: str
     program: str
@@ -54,6 +55,7 @@ class Request:
     delay: int = 0
     operand: int = 0
     memory: MemorySettings = CALM
+    taps: bool = True
 
 
 @dataclass(frozen=True)

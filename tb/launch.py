@@ -20,12 +20,12 @@ from regress.simulators import Outcome, Run
 from tb.job import JOB, Job, Request
 from tb.model import TOP, built_model, memory_words
 from tb.outcome import GIVE_UP, RequestOutcome, hopeless, load_outcomes
-from tb.performance import misjudged, speed, with_model
+from tb.performance import interval_misjudged, misjudged, pace, speed, with_interval, with_model
 from tb.placement import place, write_regions
 from tb.prepare import Stimulus, golden, request, stimulus
 from tb.settings import AT_ONCE, CALM, ControlTiming, MemorySettings
 from tb.slicing import slice_layers
-from tb.variants import compile_for, find_config
+from tb.variants import check_divisible, compile_for, find_config
 
 BATCH = 16  # images of one RUN
 MODULE = "tb.simulation"
@@ -46,26 +46,32 @@ def run_network(
     trace: bool = False,
     coverage: bool = False,
     timeout_seconds: float | None = None,
+    batch: int = BATCH,
+    outputs_only: bool = False,
     **asked: Any,
 ) -> dict[str, Any]:
     """Run a network's images through the accelerator's RTL and compare every node of every image with golden.
 
     variant, config: names under rtl/. network: a name, or a .tflite or .onnx file. layers: "a:b" of the
-    layer table, '' for all. input_path: inputs from a file or folder in place of the network's own. asked: options
-    of compiler.networks.load.
+    layer table, '' for all. input_path: inputs from a file or folder in place of the network's own. batch: images of a
+    RUN, the last one the rest; outputs_only: compare only what stands in memory. asked: options of
+    compiler.networks.load.
     Everything is written to `folder`. Returns what result.json holds: verdict, cycles, fps, gops, layers,
     and more. Raises AssayError for bad input, BuildError and SimulatorError for what is not the design's
     fault."""
     sizes = find_config(variant, config)
-    made, prepared = prepared_network(variant, network, sizes, images, input_path, seed, asked)
+    if layers:
+        check_divisible("--layers", variant, sizes)
+    few = outputs_only and not layers  # layers alone are fed with golden tensors
+    made, prepared = prepared_network(variant, network, sizes, images, input_path, seed, asked, few)
     if layers:
         prepared = sliced(variant, sizes, prepared, layers)
     check_limits(
         prepared.program, images, memory_words(simulator, sizes.memory_bytes), sizes.memory_bytes, seed
     )
-    batches = [min(BATCH, images - first) for first in range(0, images, BATCH)]
+    batches = [min(batch, images - first) for first in range(0, images, batch)]
     prepare_folder(folder)
-    item = request(prepared, folder, "network", seed, batches, memory=memory)
+    item = request(prepared, folder, "network", seed, batches, memory=memory, taps=not outputs_only)
     done, outcomes = simulate(
         variant, config, simulator, [item], folder, seed, trace=trace, coverage=coverage,
         timeout_seconds=timeout_seconds,
@@ -74,21 +80,22 @@ def run_network(
     labels = None if layers else made.labels(images, seed)
     if labels is not None:
         result["accuracy"] = accuracy(prepared, labels, outcomes[0].classes)
-    result |= described(made, prepared, variant, config, simulator, seed)
+    result |= described(made, prepared, variant, config, simulator, seed) | {"batch": batch}
     (folder / "network.json").write_text(json.dumps(result, indent=1))
     return result
 
 
 def prepared_network(
     variant: str, network: str, sizes: Any, images: int, input_path: str | Path | None, seed: int,
-    asked: Mapping[str, Any],
+    asked: Mapping[str, Any], outputs_only: bool = False,
 ) -> tuple[Network, Stimulus]:  # fmt: skip
-    """The network, and its program with inputs and golden tensors. Raises AssayError."""
+    """The network, and its program with inputs and golden tensors, of all nodes or of the outputs. Raises
+    AssayError."""
     made = load_network(network, **asked)
     made = made.with_inputs(input_path) if input_path else made
     pixels = {made.graph.inputs[0]: made.images(images, seed)}
     try:
-        return made, stimulus(variant, sizes, made.graph, pixels, cached=True)
+        return made, stimulus(variant, sizes, made.graph, pixels, cached=True, outputs_only=outputs_only)
     except AssayError as error:
         raise error.in_file(network) from None
 
@@ -155,8 +162,9 @@ def simulate(
     """Build (or find) the model, run the requests, read their outcomes. One failure more for each that is
     missing."""
     tool, built = built_model(variant, config, simulator, trace, coverage)
-    words = memory_words(simulator, find_config(variant, config).memory_bytes)
-    job = Job(variant, config, seed, words, tuple(requests), timing, watchdog, patience, contract)
+    sizes = find_config(variant, config)
+    words = memory_words(simulator, sizes.memory_bytes)
+    job = Job(variant, sizes.name, seed, words, tuple(requests), timing, watchdog, patience, contract)
     job.save(folder / JOB)
     done = tool.run(
         Run(
@@ -199,7 +207,8 @@ def network_result(
     layers = outcome.layers
     if len(layers) == len(made.program.layers):
         layers = with_model(layers, made.program, outcome.images, config)
-    return result_of(replace(outcome, layers=layers), config) | {
+    told = result_of(replace(outcome, layers=layers), config)
+    return with_interval(told, made.program, config) | {
         "wall_seconds": done.wall_seconds,
         "log": str(done.log),
         "trace": str(done.trace or ""),
@@ -213,9 +222,11 @@ def result_of(outcome: RequestOutcome, config: Any) -> dict[str, Any]:
         "verdict": verdict_of([outcome]),
         "cycles": outcome.cycles,
         **speed(outcome.cycles, outcome.images, outcome.layers, config),
+        **pace(outcome, config),
         "layers": outcome.layers,
         "program_bytes": outcome.program_bytes,
         "checked": outcome.values,
+        "compared": outcome.compared,
         "tensors": outcome.tensors,
         "failures": outcome.failures,
     }
@@ -245,14 +256,16 @@ def verdict_of(outcomes: Sequence[RequestOutcome]) -> str:
 
 def regress_network(
     *, variant: str, config: str, simulator: str, seeds: Sequence[int], first: int, folder: Path, trace: bool,
-    coverage: bool, network: str, images: int = 1, asked: Mapping[str, Any] | None = None, **_: Any,
+    coverage: bool, network: str, images: int = 1, batch: int = BATCH, outputs_only: bool = False,
+    asked: Mapping[str, Any] | None = None, **_: Any,
 ) -> Mapping[str, Any]:  # fmt: skip
     """Regression job: a network's images, every node compared, and the cycle model held against the RTL."""
     result = run_network(
         variant, network, config, simulator, images=images, seed=seeds[0], folder=folder / "simulation",
-        trace=trace, coverage=coverage, **(asked or {}),
+        trace=trace, coverage=coverage, batch=batch, outputs_only=outputs_only, **(asked or {}),
     )  # fmt: skip
-    wrong = list(misjudged(result["layers"], images)) if result["verdict"] == "pass" else []
+    wrong = [*misjudged(result["layers"], images), *interval_misjudged(result, images)]
+    wrong = wrong if result["verdict"] == "pass" else []
     if wrong:
         result |= {"verdict": "fail", "failures": wrong}
     return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from compiler.configurations import short_name
 from regress.simulators import Build, Simulator, find
 from regress.simulators.cache import cache_root, content_key, get_or_build
 from rtl.convert import Conversion, convert_in_subprocess
@@ -19,11 +20,12 @@ ARGUMENTS = {"verilator": ("-Wno-fatal", "-Wno-lint"), "icarus": ()}  # lint is 
 
 
 def converted(variant: str, config: str) -> Conversion:
-    """The accelerator's Verilog, converted again only when a Python file of rtl/ has changed."""
+    """The accelerator's Verilog, converted again only when a Python file of rtl/ or the configuration has changed."""
+    sizes = find_config(variant, config)
     sources = sorted(path for path in RTL.rglob("*.py") if "tests" not in path.parts)
-    key = content_key(["conversion", variant, config], sources, ())
-    folder = cache_root() / f"verilog-{variant}-{config}-{key}"
-    return read(get_or_build(folder, lambda scratch: _convert(variant, config, scratch)))
+    key = content_key(["conversion", variant, f"{sizes.hash:08x}"], sources, ())
+    folder = cache_root() / f"verilog-{variant}-{short_name(config)}-{key}"
+    return read(get_or_build(folder, lambda scratch: _convert(variant, sizes.name, scratch)))
 
 
 def _convert(variant: str, config: str, folder: Path) -> None:
@@ -48,6 +50,7 @@ def bench_build(variant: str, config_name: str, simulator: str, trace: bool, cov
             "EVENT_LANES": config.event_lanes,
             "TAPS": config.taps,
             "TAP_BYTES": config.tap_bytes,
+            "TAP_LANE_BITS": config.tap_lane_bits,
         },
         defines={"ASSAY_DUT": design.top},
         arguments=ARGUMENTS.get(simulator, ()),

@@ -10,13 +10,16 @@ from typing import Any
 
 RESULTS = "requests.json"
 GIVE_UP = 5
+EVERY_NODE, OUTPUTS_ONLY = "every node", "outputs only"
 
 
 @dataclass
 class RequestOutcome:
     """One request of `images` in `batches` RUNs. tensors, values: how much was compared; error: code that
     an action brought about, 0 for none; phase: what the accelerator did when the action came; classes: for
-    each output in memory, where each image's highest value stands."""
+    each output in memory, where each image's highest value stands; compared: what of the network;
+    configure_cycles: from CONFIGURE to its interrupt; first_frame_cycles: from RUN to the end of the first
+    image's last layer; interval: cycles from image to image once the pipeline is full, None for a single image."""
 
     name: str
     action: str
@@ -32,6 +35,10 @@ class RequestOutcome:
     run_seconds: float = 0.0
     layers: list[dict[str, Any]] = field(default_factory=list)
     classes: dict[str, list[int]] = field(default_factory=dict)
+    compared: str = EVERY_NODE
+    configure_cycles: int | None = None
+    first_frame_cycles: int | None = None
+    interval: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -57,9 +64,9 @@ def hopeless(outcomes: Sequence[RequestOutcome]) -> bool:
 
 
 def layer_record(
-    name: str, counters: Mapping[str, int], equal: bool, read: int, written: int
+    name: str, counters: Mapping[str, int], equal: bool | None, read: int, written: int
 ) -> dict[str, Any]:
-    """One entry of `layers` in result.json."""
+    """One entry of `layers` in result.json. equal: None if its nodes were not compared."""
     return {
         "name": name,
         "cycles": counters["CYCLES"],

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
-from compiler.api import predicted_cycles
+from compiler.api import predicted_cycles, predicted_interval
 from compiler.program import Program
+from tb.outcome import RequestOutcome
 
 LEAST_CYCLES = 10_000  # of an image's layer, for the cycle model to be held against it
 TOLERANCE = 0.02
+LEAST_IMAGES = 6
 
 
 def speed(cycles: int, images: int, layers: Sequence[Mapping[str, Any]], config: Any) -> dict[str, Any]:
@@ -34,6 +38,29 @@ def utilisation(executed: int, cycles: int, config: Any) -> float:
     return executed / (elements * cycles) if elements and cycles else 0.0
 
 
+def interval(ends: Sequence[int]) -> float | None:
+    """Cycles from image to image, the median of the later half, in which a pipeline is full. ends: cycles in which the
+    last layer ended, image after image; None for less than two."""
+    gaps = [later - earlier for earlier, later in pairwise(ends)]
+    return statistics.median(gaps[len(gaps) // 2 :]) if gaps else None
+
+
+def pace(outcome: RequestOutcome, config: Any) -> dict[str, Any]:
+    """How long the accelerator takes to begin, and how fast it is then: images a second at its clock."""
+    steady = config.clock_mhz * 1e6 / outcome.interval if outcome.interval else None
+    return {
+        "configure_cycles": outcome.configure_cycles,
+        "first_frame_cycles": outcome.first_frame_cycles,
+        "interval": outcome.interval,
+        "steady_fps": steady,
+    }
+
+
+def with_interval(result: Mapping[str, Any], program: Program, config: Any) -> dict[str, Any]:
+    """The result with what the back end's model says of the interval, None where it has none."""
+    return {**result, "predicted_interval": predicted_interval(program, config)}
+
+
 def with_model(
     layers: Sequence[Mapping[str, Any]], program: Program, images: int, config: Any
 ) -> list[dict[str, Any]]:
@@ -47,6 +74,20 @@ def with_model(
         }
         for number, layer in enumerate(layers)
     ]
+
+
+def interval_misjudged(result: Mapping[str, Any], images: int) -> Iterator[str]:
+    """One line if the model of the interval is wrong by more than TOLERANCE; fewer images than LEAST_IMAGES do not tell
+    it."""
+    measured, predicted = result.get("interval"), result.get("predicted_interval")
+    if not measured or predicted is None or images < LEAST_IMAGES:
+        return
+    error = predicted / measured - 1
+    if abs(error) > TOLERANCE:
+        yield (
+            f"an image every {measured:,} cycles, the cycle model says {predicted:,} "
+            f"({error:+.1%}, allowed {TOLERANCE:.0%})"
+        )
 
 
 def misjudged(layers: Sequence[Mapping[str, Any]], images: int) -> Iterator[str]:

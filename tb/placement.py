@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from compiler.program import Program
 from tb.records import PROGRAM_TAG, WriteRegion
@@ -40,13 +40,28 @@ def place(program: Program, images: int, memory_bytes: int, seed: int) -> Memory
 
 
 def write_regions(program: Program, images: int, outputs: int) -> list[WriteRegion]:
-    """Every byte that the layer table lets a layer write, for each image."""
+    """Every byte that the layer table lets a layer write, for each image; what lies side by side is one region."""
     return [
-        WriteRegion(number, first, first + region.length - 1)
+        region
         for number, layer in enumerate(program.layers)
-        for region in layer.writes
-        for first in (outputs + image * program.output_bytes + region.offset for image in range(images))
+        for region in _joined(
+            WriteRegion(number, first, first + region.length - 1)
+            for image in range(images)
+            for region in sorted(layer.writes, key=lambda region: region.offset)
+            for first in (outputs + image * program.output_bytes + region.offset,)
+        )
     ]
+
+
+def _joined(regions: Iterable[WriteRegion]) -> list[WriteRegion]:
+    """Regions of one layer in the order of their addresses, neighbours as one."""
+    joined: list[WriteRegion] = []
+    for region in regions:
+        if joined and joined[-1].last + 1 == region.first:
+            joined[-1] = replace(joined[-1], last=region.last)
+        else:
+            joined.append(region)
+    return joined
 
 
 def nowhere() -> Sequence[WriteRegion]:

@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from compiler.program import Program
+from compiler.program import Program, element_type
 from compiler.program_file import to_bytes
 from golden.ir import Graph
 from golden.run import run as run_golden
@@ -20,13 +20,24 @@ from regress.simulators.cache import cache_root, get_or_build
 from tb.job import Request
 from tb.variants import compile_for
 
-Tensors = Mapping[str, npt.NDArray[np.int8]]
+Tensors = Mapping[str, npt.NDArray[Any]]
+ROOT = Path(__file__).parents[1]
+GOLDEN_SOURCES = ("golden/**/*.py",)
+# The compiler computes with golden's arithmetic, and reads the plain data of variants.
+PROGRAM_SOURCES = (
+    "compiler/**/*.py",
+    *GOLDEN_SOURCES,
+    "rtl/*/config.py",
+    "rtl/*/isa.py",
+    "rtl/lib/registers.py",
+)
 TENSORS, PROGRAM = "tensors.npz", "network.program"
+PART = 64  # images that golden runs at a time
 
 
 @dataclass(frozen=True)
 class Stimulus:
-    """A graph, compiled, with n inputs and the golden tensors of all its nodes."""
+    """A graph, compiled, with n inputs and the golden tensors of all its nodes, or of its outputs alone."""
 
     graph: Graph
     program: Program
@@ -46,55 +57,70 @@ class Stimulus:
         return hashed.hexdigest()[:16]
 
 
-def stimulus(variant: str, config: Any, graph: Graph, inputs: Tensors, cached: bool = False) -> Stimulus:
+def stimulus(
+    variant: str, config: Any, graph: Graph, inputs: Tensors, cached: bool = False, outputs_only: bool = False
+) -> Stimulus:
     """Compile and compute. Raises AssayError. cached: keep program and golden tensors, which takes longer for
-    small graphs."""
+    small graphs; outputs_only: of the golden tensors only inputs and outputs."""
     if cached:
-        return Stimulus(graph, compiled(variant, graph, config), golden(graph, inputs))
+        return Stimulus(graph, compiled(variant, graph, config), golden(graph, inputs, outputs_only))
     return Stimulus(graph, compile_for(variant, graph, config), fresh_golden(graph, inputs))
 
 
 def compiled(variant: str, graph: Graph, config: Any) -> Program:
-    """The program, compiled once for equal graphs, configurations and compiler sources. Raises AssayError."""
-    key = _hash(_sources("compiler"), (variant, config.name, config.hash, _described(graph)))
+    """The program, compiled once for equal graphs, configurations and PROGRAM_SOURCES. Raises AssayError."""
+    key = _hash(_sources(PROGRAM_SOURCES), (variant, config.name, config.hash, _described(graph)))
     folder = cache_root() / f"program-{key}"
     made = get_or_build(folder, lambda scratch: compile_for(variant, graph, config).save(scratch / PROGRAM))
     return Program.load(made / PROGRAM)
 
 
-def fresh_golden(graph: Graph, inputs: Tensors) -> Tensors:
-    """Inputs and every node's output by tensor name."""
-    return {name: values.astype(np.int8) for name, values in run_golden(graph, inputs).items()}
+def fresh_golden(graph: Graph, inputs: Tensors, outputs_only: bool = False) -> Tensors:
+    """Inputs and every node's output by tensor name, int8 or int32; or only those of the graph."""
+    count = len(next(iter(inputs.values())))
+    parts = [
+        _part(graph, {name: values[first : first + PART] for name, values in inputs.items()}, outputs_only)
+        for first in range(0, count, PART)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def golden(graph: Graph, inputs: Tensors) -> Tensors:
+def _part(graph: Graph, inputs: Tensors, outputs_only: bool) -> Tensors:
+    made = run_golden(graph, inputs)
+    names = [*graph.inputs, *graph.outputs] if outputs_only else made
+    return {name: made[name].astype(_type(graph, name), copy=False) for name in names}
+
+
+def _type(graph: Graph, name: str) -> np.dtype[Any]:
+    quantisation = graph.tensor(name).quantisation
+    return element_type(quantisation.bits if quantisation else 8)
+
+
+def golden(graph: Graph, inputs: Tensors, outputs_only: bool = False) -> Tensors:
     """The same, computed once for equal graphs, inputs and golden sources."""
-    folder = cache_root() / f"golden-{_key(graph, inputs)}"
+    folder = cache_root() / f"golden-{_key(graph, inputs, outputs_only)}"
 
     def make(scratch: Path) -> None:
-        np.savez(scratch / TENSORS, **cast(Any, fresh_golden(graph, inputs)))
+        np.savez(scratch / TENSORS, **cast(Any, fresh_golden(graph, inputs, outputs_only)))
 
     with np.load(get_or_build(folder, make) / TENSORS) as data:
         return {name: data[name] for name in data.files}
 
 
-def _key(graph: Graph, inputs: Tensors) -> str:
-    return _hash(_sources("golden"), (_described(graph), dict(inputs)))
+def _key(graph: Graph, inputs: Tensors, outputs_only: bool) -> str:
+    return _hash(_sources(GOLDEN_SOURCES), (_described(graph), dict(inputs), outputs_only))
 
 
 def _described(graph: Graph) -> tuple[object, ...]:
     return (graph.name, graph.inputs, graph.outputs, graph.nodes, graph.tensors, graph.constants)
 
 
-def _sources(package: str) -> bytes:
-    """What every module of a package and of the plain data that it reads says, its tests left out."""
-    root = Path(__file__).parents[1]
-    files = [
-        *(root / package).rglob("*.py"),
-        *(root / "rtl").glob("*/config.py"),
-        *(root / "rtl").glob("*/isa.py"),
-    ]
-    return b"".join(file.read_bytes() for file in sorted(files) if "tests" not in file.parts)
+def _sources(places: Sequence[str]) -> bytes:
+    """What every module at these places says, its tests left out."""
+    files = {file for place in places for file in ROOT.glob(place)}
+    return b"".join(
+        file.read_bytes() for file in sorted(files) if "tests" not in file.relative_to(ROOT).parts
+    )
 
 
 def _hash(sources: bytes, facts: object) -> str:

@@ -2,12 +2,14 @@
 by value.
 
 It passes only when every layer of every image ended once, every node was compared, nothing was seen that
-belongs to no layer, and the outputs in memory are right as well.
+belongs to no layer, and the outputs in memory are right as well. A request that asks for it compares the outputs in
+memory only; its verdict says so.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 from pyuvm import uvm_subscriber
 
-from rtl.lib.registers import COUNTERS
 from tb.compare import Mismatch, compare_memory, compare_observed
 from tb.expectation import Expectation
 from tb.records import Records
@@ -26,24 +27,27 @@ MESSAGES = 20
 
 @dataclass
 class LayerTotal:
-    """What a layer took over all images of a request."""
+    """What a layer took over all images of a request. equal: None if its nodes are not compared."""
 
     name: str
     images: int = 0
-    equal: bool = True
+    equal: bool | None = True
     counters: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
 class Verdict:
     """What became of one request. `values` is the number of tensor elements compared; `classes` says for each output
-    in memory and image where its highest value stands."""
+    in memory and image where its highest value stands. totals: the counters of the registers over all RUNs, None where
+    a RUN began them anew before they could be read; ends: cycle of each end of the last layer."""
 
     layers: list[LayerTotal]
     failures: list[str] = field(default_factory=list)
     tensors: int = 0
     values: int = 0
     classes: dict[str, list[int]] = field(default_factory=dict)
+    totals: Counter[str] | None = field(default_factory=Counter)
+    ends: list[int] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -66,15 +70,18 @@ class Scoreboard(uvm_subscriber):
         self._expected: Expectation | None = None
         self._abandoned = False
         self.verdict = Verdict([])
+        self._before: dict[int, LayerItem] = {}
+        self._lanes = 1
         self.stray: list[str] = []
 
     def expect(self, expectation: Expectation) -> None:
         """From now on layer items belong to this request."""
         self._expected = expectation
         self._abandoned = False
-        self.verdict = Verdict([LayerTotal(layer.name) for layer in expectation.layers])
-        self._before = dict.fromkeys((name for name, _ in COUNTERS), 0)
-        self._started = -1
+        equal = True if expectation.taps else None
+        self.verdict = Verdict([LayerTotal(layer.name, equal=equal) for layer in expectation.layers])
+        self._before = {}
+        self._lanes = expectation.event_lanes
 
     def abandon(self) -> Verdict:
         """The request is stopped on purpose: what was compared so far stands, nothing more is awaited."""
@@ -103,10 +110,10 @@ class Scoreboard(uvm_subscriber):
         self, expected: Expectation, image: int, data: bytes, address: int, writes: Records
     ) -> None:
         """Compare one image's outputs, as they stand in memory at `address`."""
-        stored = np.frombuffer(data, np.int8)
+        stored = np.frombuffer(data, np.uint8)[None]
         for place in expected.outputs:
             golden = expected.tensors[place.tensor][image]
-            got = stored[place.offset : place.offset + place.size]
+            got = place.pick(stored)
             found = compare_memory(place.tensor, image, golden, got, address + place.offset, writes)
             self._tally(golden.size)
             self.verdict.classes.setdefault(place.tensor, []).append(int(got.argmax()))
@@ -120,27 +127,30 @@ class Scoreboard(uvm_subscriber):
             self.verdict.fail("the scoreboard was closed without a request")
             return self.verdict
         self._check_complete(expected, leftover_taps)
-        self._add_tail(counters)
+        self._sum_up(counters)
         self.verdict.failures.extend(self.stray)
         return self.verdict
 
     def _count(self, item: LayerItem) -> None:
-        """Add what was counted since the layer before; a RUN that found the accelerator idle began from
-        zero."""
-        total = self.verdict.layers[item.layer]
-        started = item.cycle - item.counters["CYCLES"]
+        """Add what the lane counted since its end before."""
+        total = self.verdict.layers[item.layer].counters
+        before = self._before.get(item.lane)
         for name, value in item.counters.items():
-            total.counters[name] += value - (self._before[name] if started == self._started else 0)
-        self._before, self._started = item.counters, started
+            total[name] += value - (before.counters[name] if before else 0)
+        self._before[item.lane] = item
 
     def _compare(self, item: LayerItem, expected: Expectation) -> None:
         layer, total = expected.layers[item.layer], self.verdict.layers[item.layer]
         position = total.images
         total.images += 1
+        if total is self.verdict.layers[-1]:
+            self.verdict.ends.append(item.cycle)
         if expected.number_in_batch(position) != item.image:
             self.verdict.fail(
                 f"layer {layer.name}: image {item.image} ended, awaited {position} of all images"
             )
+            return
+        if not expected.taps:
             return
         gathered = expected.observe(item.layer, item.taps)
         if len(gathered.unexplained):
@@ -183,14 +193,27 @@ class Scoreboard(uvm_subscriber):
                 self.verdict.fail(f"layer {layer.name} ended {total.images} times, awaited {expected.images}")
         if leftover_taps:
             self.verdict.fail(f"{leftover_taps} observed writes belong to no layer that ended")
-        for node in sorted(set(expected.tensors) - expected.observable):
+        for node in sorted(set(expected.tensors) - expected.observable) if expected.taps else ():
             self.verdict.fail(f"node {node} was not compared with golden")
         if self.verdict.values == 0:
             self.verdict.fail("nothing was compared")
 
-    def _add_tail(self, counters: dict[str, int]) -> None:
-        """What was counted after the last layer's end belongs to the last layer."""
-        if self.verdict.layers:
-            last = self.verdict.layers[-1].counters
-            for name, value in counters.items():
-                last[name] += value - self._before[name]
+    def restarted(self, cycle: int, counters: Mapping[str, int] | None) -> None:
+        """A RUN asked for in `cycle` found the accelerator idle, so that all counters began from zero. counters: those
+        of the registers before it, None if they could not be read in time."""
+        self._sum_up(counters)
+        self._before = {lane: item for lane, item in self._before.items() if item.cycle >= cycle}
+
+    def _sum_up(self, counters: Mapping[str, int] | None) -> None:
+        """Counters as they stood at the end of one or several RUNs. What was counted after the last layer's end belongs
+        to that layer, if layers end one after the other; an event lane then counts what the registers count."""
+        last = self._before.get(0) if self._lanes == 1 else None
+        if counters is None and last:
+            counters = last.counters
+        if counters is None:
+            self.verdict.totals = None
+        elif self.verdict.totals is not None:
+            self.verdict.totals.update(counters)
+        if last and counters and self.verdict.layers:
+            tail = self.verdict.layers[-1].counters
+            tail.update({name: value - last.counters[name] for name, value in counters.items()})

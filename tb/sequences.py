@@ -22,15 +22,16 @@ from tb.disturbance import Disturbance, disturbance
 from tb.env import Environment
 from tb.expectation import Expectation
 from tb.job import Action, Job, Phase, Request
-from tb.outcome import RequestOutcome, layer_record
+from tb.outcome import EVERY_NODE, OUTPUTS_ONLY, RequestOutcome, layer_record
+from tb.performance import interval
 from tb.placement import MemoryMap, place, write_regions
 from tb.records import PROGRAM_TAG
 from tb.scoreboard import Verdict
 from tb.settings import MemorySettings
+from tb.variants import find_config
 
 HOST_CYCLES = 400  # most that the register accesses around a RUN take, held back by the bench
-QUEUE = 3  # descriptors that may be unfinished: one running, two waiting
-Tensors = Mapping[str, npt.NDArray[np.int8]]
+Tensors = Mapping[str, npt.NDArray[Any]]
 
 
 class RequestSequence:
@@ -43,7 +44,13 @@ class RequestSequence:
             self.tensors = {name: data[name] for name in data.files}
         self.images = sum(request.batches)
         self.memory_map = place(self.program, self.images, env.bench.memory_bytes, request.seed)
-        self.outcome = RequestOutcome(request.name, str(request.action), self.images, len(request.batches))
+        self.outcome = RequestOutcome(
+            request.name,
+            str(request.action),
+            self.images,
+            len(request.batches),
+            compared=EVERY_NODE if request.taps else OUTPUTS_ONLY,
+        )
 
     async def body(self) -> RequestOutcome:
         """Disturb if asked for, then run undisturbed and compare everything."""
@@ -65,6 +72,7 @@ class RequestSequence:
         await memory.fill(self.request.seed, where.end)
         await memory.load(where.inputs, self.program.pack_inputs(inputs))
         await memory.allow(write_regions(self.program, self.images, where.outputs))
+        self.env.layer.monitor.record_taps(self.request.taps)
         await self.env.host.start(self.job.watchdog if watchdog is None else watchdog)
 
     async def _run(self) -> None:
@@ -72,28 +80,43 @@ class RequestSequence:
         await self._prepare(self.request.memory)
         expected = self._expectation()
         await env.host.configure(self.program.image, where.program)
+        self.outcome.configure_cycles = env.transport.interrupted - env.transport.asked
         before = await env.memory.traffic()
         env.scoreboard.expect(expected)
         begin, first_cycle = time.perf_counter(), env.bench.cycle
-        await self._run_batches(where)
+        started = await self._run_batches(where)
         elapsed = env.bench.cycle - first_cycle
         verdict = await self._verdict(expected)
         self._check_cycles(verdict, elapsed)
+        self._tell_pace(verdict, started)
         self.outcome.run_seconds = time.perf_counter() - begin
         after = await env.memory.traffic()
         self._report(verdict, after[0] - before[0], after[1] - before[1])
 
-    async def _run_batches(self, where: MemoryMap) -> None:
-        first = unfinished = 0
+    async def _run_batches(self, where: MemoryMap) -> int:
+        """Every RUN as soon as there is room for it; the cycle in which the first one was asked for."""
+        first, started = 0, 0
         for count in self.request.batches:
-            if unfinished == QUEUE:
-                await self.env.host.wait()
-                unfinished -= 1
             inputs = where.inputs + first * self.program.input_bytes
             outputs = where.outputs + first * self.program.output_bytes
-            await self.env.host.run(inputs, outputs, count)
-            first, unfinished = first + count, unfinished + 1
-        await self.env.host.wait(unfinished)
+            await self.env.host.room()
+            await (self._follow if first else self.env.host.run)(inputs, outputs, count)
+            started = started if first else self.env.transport.asked
+            first += count
+        await self.env.host.wait(len(self.request.batches))
+        return started
+
+    async def _follow(self, inputs: int, outputs: int, count: int) -> None:
+        """A further RUN. If it finds the accelerator idle, all counters begin from zero: the scoreboard is told so.
+        They are read before, unless the accelerator became idle while the registers were written, of which CYCLES
+        tells."""
+        env, begin = self.env, self.env.bench.cycle
+        idle = await env.host.idle()
+        if idle:
+            env.scoreboard.restarted(begin, await env.host.counters())
+        await env.host.run(inputs, outputs, count)
+        if not idle and await env.host.read("CYCLES_LO") <= env.bench.cycle - begin:
+            env.scoreboard.restarted(env.transport.asked, None)
 
     async def _verdict(self, expected: Expectation) -> Verdict:
         env, size = self.env, self.program.output_bytes
@@ -113,7 +136,15 @@ class RequestSequence:
         inputs = {place.tensor for place in self.program.inputs}
         nodes = {name: tensor for name, tensor in self.tensors.items() if name not in inputs}
         made = self.program
-        return Expectation(made.layers, nodes, self.request.batches, made.outputs, partial(gather, made))
+        return Expectation(
+            made.layers,
+            nodes,
+            self.request.batches,
+            made.outputs,
+            partial(gather, made),
+            find_config(self.job.variant, self.job.config).event_lanes,
+            self.request.taps,
+        )
 
     def _report(self, verdict: Verdict, read: npt.NDArray[Any], written: npt.NDArray[Any]) -> None:
         outcome = self.outcome
@@ -122,21 +153,31 @@ class RequestSequence:
                 layer.name, layer.counters, layer.equal, int(read[number]), int(written[number])
             )
             outcome.layers.append(record)
-        outcome.cycles = sum(layer["cycles"] for layer in outcome.layers)
         outcome.program_bytes = int(read[PROGRAM_TAG])
         outcome.tensors, outcome.values = verdict.tensors, verdict.values
         outcome.classes = verdict.classes
         outcome.failures += verdict.failures
+        if verdict.totals is None:
+            outcome.cycles = sum(layer["cycles"] for layer in outcome.layers)
+            return
+        outcome.cycles = verdict.totals["CYCLES"]
         outcome.failures += check_counters(
-            self.program, self.images, verdict.layers, int(read.sum()), int(written.sum())
+            self.program, self.images, verdict.totals, verdict.layers, int(read.sum()), int(written.sum())
         )
 
     def _check_cycles(self, verdict: Verdict, elapsed: int) -> None:
         """CYCLES against the cycles of the bench, from before the RUN is written to after its interrupt is read."""
-        counted = sum(layer.counters["CYCLES"] for layer in verdict.layers)
+        if verdict.totals is None:
+            return
+        counted = verdict.totals["CYCLES"]
         least = elapsed - HOST_CYCLES if len(self.request.batches) == 1 else 0
         if not least <= counted <= elapsed:
             self.outcome.failures.append(f"counter CYCLES is {counted}, but {elapsed} cycles went by")
+
+    def _tell_pace(self, verdict: Verdict, started: int) -> None:
+        if verdict.ends:
+            self.outcome.first_frame_cycles = verdict.ends[0] - started
+            self.outcome.interval = interval(verdict.ends)
 
     async def _disturb(self, plan: Disturbance) -> None:
         """Run into the disturbance, see the error it must bring, and reset."""

@@ -7,8 +7,12 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from compiler.api import config_of
+from compiler.errors import BadData
 from compiler.program import Program
 from golden.ir import Graph
+from rtl.lib.registers import Error
+
+IMAGES = 3  # of a request of the contract test
 
 
 class Config(Protocol):
@@ -30,6 +34,9 @@ class Config(Protocol):
     @property
     def tap_bytes(self) -> int: ...
 
+    @property
+    def tap_lane_bits(self) -> int: ...
+
 
 def find_config(variant: str, config: str) -> Any:
     """rtl/<variant>/config.py's configuration of that name. Raises UnknownName."""
@@ -42,7 +49,35 @@ def compile_for(variant: str, graph: Graph, config: Any) -> Program:
     return compiler(graph, config)
 
 
+def fixed_network(config: Any) -> bool:
+    """Whether the configuration is its network: a list of layers, none of which can be run alone."""
+    return hasattr(config, "layers")
+
+
+def check_divisible(option: str, variant: str, config: Any) -> None:
+    """Raises BadData for an option that runs layers alone, where the configuration is a fixed network."""
+    if fixed_network(config):
+        rule = (
+            f"{variant} {config.name} is a pipeline of all layers of its network, which cannot be run alone"
+        )
+        raise BadData(f"{option} is not for it: {rule}")
+
+
+def errors(variant: str) -> frozenset[Error]:
+    """The errors that a variant can tell, by its config.py."""
+    names: tuple[str, ...] = import_module(f"rtl.{variant}.config").ERRORS
+    return frozenset(Error[name] for name in names)
+
+
+def contract_images(variant: str) -> int:
+    """Images of a request of the contract test: tb/<variant> tells more than the usual ones where an accelerator reads
+    far ahead, so that bytes are left to be read when its first layer has ended."""
+    return int(getattr(import_module(f"tb.{variant}.programs"), "CONTRACT_IMAGES", IMAGES))
+
+
 def bad_operands(variant: str, config: Any) -> list[bytes]:
-    """tb/<variant>'s instructions with an operand out of range, one for each rule."""
+    """tb/<variant>'s instructions with an operand out of range, one for each rule; none if there is no such error."""
+    if Error.OPERAND_RANGE not in errors(variant):
+        return []
     made: list[bytes] = import_module(f"tb.{variant}.programs").bad_operands(config)
     return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ BLOCK = 4
 KEPT_OF_BLOCK = (1, 2, 4)
 
 Weights = npt.NDArray[np.float32]
+Rows = npt.NDArray[Any]
 
 
 def prune(graph: Graph, n: int, keep: Collection[str] = ()) -> Graph:
@@ -58,15 +60,20 @@ def largest_of_blocks(weights: Weights, n: int) -> Weights:
 
     A block is 4 consecutive elements of a kernel row (kernel_w x in elements), from its first element on; the
     last one of a row may be shorter. Of equal magnitudes the first ones stay."""
-    row = weights.shape[2] * weights.shape[3]
-    whole = -(-row // BLOCK) * BLOCK
-    padded = np.zeros((*weights.shape[:2], whole), weights.dtype)
-    padded[..., :row] = weights.reshape(*weights.shape[:2], row)
-    blocks = padded.reshape(-1, BLOCK)
+    rows = weights.reshape(*weights.shape[:2], -1)
+    filled = filled_rows(rows)
+    blocks = filled.reshape(-1, BLOCK)
     # A stable sort of falling magnitudes leaves equal ones in their order.
     dropped = np.argsort(-np.abs(blocks), axis=1, kind="stable")[:, n:]
-    np.put_along_axis(blocks, dropped, 0, axis=1)
-    return np.ascontiguousarray(padded[..., :row]).reshape(weights.shape)
+    kept = blocks.copy()
+    np.put_along_axis(kept, dropped, 0, axis=1)
+    return np.ascontiguousarray(kept.reshape(filled.shape)[..., : rows.shape[-1]]).reshape(weights.shape)
+
+
+def filled_rows(rows: Rows) -> Rows:
+    """Kernel rows (..., elements) filled up with zeros to whole blocks; the same array where they are whole."""
+    missing = -rows.shape[-1] % BLOCK
+    return np.pad(rows, [(0, 0)] * (rows.ndim - 1) + [(0, missing)]) if missing else rows
 
 
 def _pruned(graph: Graph, node: Node, n: int) -> Graph:

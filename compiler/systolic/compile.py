@@ -45,6 +45,7 @@ def compile_graph(graph: Graph, config: Config) -> Program:
         config_hash=config.hash,
         network=graph.name,
         tap_bytes=config.tap_bytes,
+        tap_lane_bits=config.tap_lane_bits,
         input_bytes=input_bytes,
         output_bytes=output_bytes,
         instructions=len(steps) + 1,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.systolic.emission import Group, LayerSteps
+from compiler.systolic.emission import LayerSteps
 from compiler.systolic.steps import Resources, Step
 from rtl.systolic.isa import Opcode
 
@@ -44,13 +44,14 @@ def _with_setups(steps: Iterator[Ordered]) -> Iterator[Ordered]:
 
 
 def _steps(layers: Sequence[LayerSteps], resources: Resources) -> Iterator[Ordered]:
-    number, done = 0, 0
+    number = 0
     for index, layer in enumerate(layers):
         behind = layers[index + 1] if index + 1 < len(layers) and layers[index + 1].follows else None
-        followers = _followers(layer, behind, number + len(layer.groups), resources) if behind else []
-        yield from _layer(layer, number, done, deque(followers))
-        yield from (Ordered(store, number + len(layer.groups) - 1) for store in layer.stores)
-        number, done = number + len(layer.groups), len(followers)
+        end = number + len(layer.groups)
+        followers = _followers(layer, behind, end, resources) if behind else []
+        yield from _layer(layer, number, deque(followers))
+        yield from (Ordered(store, end - 1) for store in layer.stores)
+        number = end
 
 
 def _followers(
@@ -70,25 +71,19 @@ def _followers(
     return found
 
 
-def _layer(
-    layer: LayerSteps, number: int, done: int, followers: deque[tuple[int, Ordered]]
-) -> Iterator[Ordered]:
-    """Steps of a layer of which `done` POSTs stand before it already, and the followers' POSTs."""
+def _layer(layer: LayerSteps, number: int, followers: deque[tuple[int, Ordered]]) -> Iterator[Ordered]:
+    """Steps of a layer and the followers' POSTs. A layer that follows has its POSTs in the one before it."""
     waiting: deque[Ordered] = deque()
-    posts = _posts(layer.groups, number)[done:]
     for index, group in enumerate(layer.groups):
         for matmul in group.matmuls:
             yield Ordered(matmul, number + index)
             if waiting:
                 yield waiting.popleft()
         yield from waiting
-        waiting = deque(post for post in posts if post.group == number + index)
+        posts = () if layer.follows else group.posts
+        waiting = deque(Ordered(post, number + index) for post in posts)
         for _ in range(min(POSTS_AT_ONCE, len(waiting))):
             yield waiting.popleft()
         while followers and followers[0][0] == index:
             waiting.append(followers.popleft()[1])
     yield from waiting
-
-
-def _posts(groups: Sequence[Group], number: int) -> list[Ordered]:
-    return [Ordered(post, number + index) for index, group in enumerate(groups) for post in group.posts]

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import gcd
 
+from compiler.passes.prune import BLOCK
 from compiler.systolic.operations import Operation
-from compiler.systolic.sparsity import BLOCK, lanes_of, products_of
+from compiler.systolic.sparsity import lanes_of, products_of
 from rtl.systolic.config import BANK_BYTES, Config
 from rtl.systolic.isa import Sparsity
 

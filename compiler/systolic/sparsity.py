@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from compiler.passes.prune import BLOCK, filled_rows
 from rtl.systolic.isa import Sparsity
 
-BLOCK = 4
 Weights = npt.NDArray[np.int8]
 
 KEPT = {Sparsity.DENSE: BLOCK, Sparsity.TWO_OF_FOUR: 2, Sparsity.ONE_OF_FOUR: 1}
@@ -27,12 +27,6 @@ def sparsity_of(weights: Weights) -> Sparsity:
         if most <= KEPT[mode] < row:
             return mode
     return Sparsity.DENSE
-
-
-def filled_rows(rows: Weights) -> Weights:
-    """(..., elements) filled up with zeros to whole blocks."""
-    missing = -rows.shape[-1] % BLOCK
-    return np.pad(rows, [(0, 0)] * (rows.ndim - 1) + [(0, missing)]) if missing else rows
 
 
 def lanes_of(elements: int, sparsity: Sparsity) -> int:

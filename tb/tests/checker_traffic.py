@@ -64,6 +64,7 @@ W: Cycle = {"wvalid": 1, "wready": 1, "wlast": 0}
 W_LAST: Cycle = {**W, "wlast": 1}
 NO_W: Cycle = {"wvalid": 0, "wready": 0, "wlast": 0}
 B: Cycle = {**NO_W, "bvalid": 1, "bready": 1}
+NO_TAP: Cycle = {"tap_valid": 0, "tap_data": 0, "tap_lanes": 2, "record_taps": 1}
 READ = [AR, {**NO_AR, **R}, R_LAST, IDLE]
 WRITE = [AW, {**NO_AW, **W}, W_LAST, B, IDLE]
 
@@ -74,6 +75,9 @@ LEGAL: dict[str, list[Cycle]] = {
     R_LAST], "stalled write": [AW, {**NO_AW, **W, "wready": 0}, {}, {"wready": 1}, W_LAST, {**B, "bready": 0},
     {"bready": 1}], "unknown unstrobed byte": [AW, {**NO_AW, **W, "wstrb": 0x7F, "wdata": "X" * 8 + "0" * 56},
                                {**W_LAST, "wdata": 0}, B],
+    "unknown lane that means nothing": [{"tap_valid": 1, "tap_lanes": 1, "tap_data": "X" * 16 + "0" * 16}, NO_TAP],
+    "unknown lane that is not recorded": [{"tap_valid": 1, "tap_data": "X" * 32, "record_taps": 0}, NO_TAP],
+    "two taps and two layer ends": [{"tap_valid": 3, "event_valid": 3}, {**NO_TAP, "event_valid": 2}, IDLE],
 }  # fmt: skip
 BROKEN: dict[str, list[Cycle]] = {
     "AR: valid fell before ready": [{**AR, "arready": 0}, NO_AR],
@@ -105,8 +109,8 @@ BROKEN: dict[str, list[Cycle]] = {
     "W: strobe or last is unknown while valid": [AW, {**NO_AW, **W, "wstrb": "X0000000"}],
     "W: a strobed byte is unknown while valid": [AW, {**NO_AW, **W, "wdata": "X" * 64}],
     "write outside the layer's regions": [{**AW, "awaddr": 0x40}, {**NO_AW, **W}, W_LAST, B],
-    "observed byte is unknown": [{"tap_valid": 1, "tap_data": "X" * 32}, {"tap_valid": 0, "tap_data": 0}],
-    "observation valid is unknown": [{"event_valid": "X"}, {"event_valid": 0}],
+    "observed lane is unknown": [{"tap_valid": 1, "tap_data": "X" * 16 + "0" * 16}, NO_TAP],
+    "observation valid is unknown": [{"event_valid": "0X"}, {"event_valid": 0}],
 }
 LITE_WRITE = [{**AW, **W}, {**NO_AW, **B}, IDLE]
 LITE_READ = [AR, {**NO_AR, **R}, IDLE]

@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from regress.simulators import Build, Run, find
+from tb.records import EVENT, tap_type
 from tb.tests.checker_traffic import BROKEN, LEGAL, LITE_BROKEN
 
 HDL = Path(__file__).parents[1] / "hdl"
@@ -28,7 +30,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Any:
     built = icarus.build(Build((*CHECKERS, bench), "checker_bench"))
     outcome = icarus.run(Run(built, "checker_bench", "tb.tests.checker_traffic", folder, timeout_seconds=60))
     assert outcome.passed, outcome.failures
-    return json.loads((folder / "told.json").read_text())
+    files = {name: (folder / f"{name}.bin").read_bytes().hex() for name in ("events", "taps")}
+    return json.loads((folder / "told.json").read_text()) | files
 
 
 @pytest.mark.parametrize("name", LEGAL)
@@ -51,6 +54,20 @@ def test_broken_traffic_is_told(told: Any, rule: str) -> None:
 @pytest.mark.parametrize("rule", LITE_BROKEN)
 def test_broken_control_traffic_is_told(told: Any, rule: str) -> None:
     assert rule in told["lite broken"][rule]["control"]
+
+
+def test_each_layer_end_has_the_counters_of_its_lane(told: Any) -> None:
+    events = np.frombuffer(bytes.fromhex(told["events"]), EVENT)
+    seen = [(event["lane"], event["layer"], event["counters"][0]) for event in events]
+    assert seen == [(0, 3, 7), (1, 4, 11), (1, 4, 11)]
+
+
+def test_only_taps_that_are_to_be_recorded_are(told: Any) -> None:
+    taps = np.frombuffer(bytes.fromhex(told["taps"]), tap_type(4))
+    lanes, both, other = taps[0], taps[1], taps[2]
+    assert (lanes["lanes"], lanes["tap"], both["tap"], other["tap"]) == (1, 0, 0, 1)
+    assert other["data"].tobytes() == bytes([0x11, 0x22, 0x33, 0x44]) and other["address"] == 128
+    assert len(taps) == 4  # one more where it is unknown
 
 
 def test_every_rule_has_a_twin() -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tb.performance import misjudged, speed, utilisation
+from tb.outcome import RequestOutcome
+from tb.performance import interval, interval_misjudged, misjudged, pace, speed, utilisation
 
 CONFIG = SimpleNamespace(clock_mhz=100, elements=64)
 
@@ -41,3 +42,24 @@ def test_a_large_layer_that_the_model_misses_by_more_than_two_percent_is_told(pr
 def test_small_layers_and_back_ends_without_a_model_are_not_judged() -> None:
     assert not list(misjudged([layer(9_999, 1), layer(50_000, None)], 1))
     assert not list(misjudged([layer(19_999, 1)], 2))
+
+
+def test_the_interval_is_that_of_a_full_pipeline() -> None:
+    assert interval([900, 930, 950, 1050, 1151, 1251, 1351, 1500]) == 100.5
+    assert interval([900, 1000]) == 100
+    assert interval([900]) is None and interval([]) is None
+
+
+def test_pace_tells_images_a_second_of_a_full_pipeline() -> None:
+    outcome = RequestOutcome("net", "run", 9, 1, configure_cycles=50, first_frame_cycles=900, interval=250.0)
+    made = pace(outcome, CONFIG)
+    assert made["steady_fps"] == 400_000 and made["configure_cycles"] == 50
+    assert pace(RequestOutcome("net", "run", 1, 1), CONFIG)["steady_fps"] is None
+
+
+@pytest.mark.parametrize(("predicted", "told"), [(10_000, 0), (10_210, 1), (9_790, 1), (None, 0)])
+def test_an_interval_that_the_model_misses_is_told(predicted: int | None, told: int) -> None:
+    result = {"interval": 10_000.0, "predicted_interval": predicted}
+    assert len(list(interval_misjudged(result, 6))) == told
+    assert not list(interval_misjudged(result, 5))
+    assert not list(interval_misjudged({**result, "interval": None}, 6))

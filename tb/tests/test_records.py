@@ -45,12 +45,13 @@ def test_a_reader_gives_whole_records_once(tmp_path: Path) -> None:
     assert len(reader.read()) == 0
 
 
-def test_taps_are_claimed_by_layer_and_image(tmp_path: Path) -> None:
+def test_taps_are_claimed_by_layer_image_and_cycle(tmp_path: Path) -> None:
     path = tmp_path / "taps.bin"
     path.write_bytes(b"".join(tap(4, layer, image, b"abcd") for layer in (0, 1) for image in (0, 1)))
     store = TapStore(path, 4)
-    assert len(store.claim(1, 0)) == 1
-    assert len(store.claim(1, 0)) == 0
+    assert len(store.claim(1, 0, 76)) == 0
+    assert len(store.claim(1, 0, 77)) == 1
+    assert len(store.claim(1, 0, 90)) == 0
     assert store.drop() == 3
     assert store.drop() == 0
 

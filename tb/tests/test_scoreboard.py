@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -42,9 +43,11 @@ def taps(values: np.ndarray[tuple[int, ...], np.dtype[np.int8]]) -> Records:
     return records
 
 
-def item(records: Records, image: int = 0, layer: int = 0) -> LayerItem:
-    """The layer's end."""
-    return LayerItem(layer, image, 60, COUNTS, records)
+def item(
+    records: Records, image: int = 0, layer: int = 0, lane: int = 0, cycle: int = 60, count: int = 10
+) -> LayerItem:
+    """The layer's end; every counter of its lane is `count`."""
+    return LayerItem(layer, image, cycle, dict.fromkeys(COUNTS, count), records, lane)
 
 
 def expectation(images: int = 1) -> Expectation:
@@ -163,6 +166,93 @@ def test_memory_is_compared(board: Scoreboard) -> None:
     assert "(0, 0, 2, 1): expected 0, got 99 at address 0x105 in cycle 70" in line
 
 
+def pipeline(images: int, lanes: int) -> Expectation:
+    """Two layers, of which nothing is to be compared but the outputs."""
+    made = expectation(images)
+    first, second = made.layers[0], replace(made.layers[0], name="second")
+    return replace(made, layers=(first, second), event_lanes=lanes, taps=False)
+
+
+def ends(board: Scoreboard, *items: tuple[int, int, int, int]) -> None:
+    """(layer, image, cycle, count) each, on a lane of its own for each layer."""
+    for layer, image, cycle, count in items:
+        board.write(item(taps(VALUES), image, layer, layer, cycle, count))
+
+
+def test_each_lane_has_counters_of_its_own(board: Scoreboard) -> None:
+    board.expect(pipeline(2, 2))
+    ends(board, (0, 0, 50, 7), (0, 1, 60, 13), (1, 0, 60, 100), (1, 1, 90, 150))
+    verdict = board.close(0, dict.fromkeys(COUNTS, 999))
+    assert [layer.counters["CYCLES"] for layer in verdict.layers] == [13, 150]
+    assert verdict.totals is not None and verdict.totals["CYCLES"] == 999
+    assert verdict.ends == [60, 90]
+
+
+def test_the_only_lane_gives_its_tail_to_the_last_layer(board: Scoreboard) -> None:
+    board.expect(pipeline(1, 1))
+    board.write(item(taps(VALUES), 0, 0, 0, 50, 7))
+    board.write(item(taps(VALUES), 0, 1, 0, 60, 12))
+    verdict = board.close(0, dict.fromkeys(COUNTS, 20))
+    assert [layer.counters["CYCLES"] for layer in verdict.layers] == [7, 5 + 8]
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_counters_that_begin_anew_are_summed_up(board: Scoreboard, lanes: int, known: bool) -> None:
+    board.expect(replace(pipeline(2, lanes), batches=(1, 1)))
+    for image, layer, cycle, count in ((0, 0, 50, 7), (0, 1, 60, 12)):
+        board.write(item(taps(VALUES), image, layer, layer if lanes > 1 else 0, cycle, count))
+    board.restarted(70, dict.fromkeys(COUNTS, 20) if known else None)
+    for image, layer, cycle, count in ((0, 0, 90, 9), (0, 1, 95, 14)):
+        board.write(item(taps(VALUES), image, layer, layer if lanes > 1 else 0, cycle, count))
+    verdict = board.close(0, dict.fromkeys(COUNTS, 25))
+    cycles = [layer.counters["CYCLES"] for layer in verdict.layers]
+    if lanes == 1:
+        assert cycles == [7 + 9, (13 if known else 5) + 16]
+        assert verdict.totals is not None and verdict.totals["CYCLES"] == (20 if known else 12) + 25
+    else:
+        assert cycles == [7 + 9, 12 + 14]
+        assert (verdict.totals["CYCLES"] if verdict.totals else None) == (45 if known else None)
+
+
+def test_image_numbers_count_within_their_run(board: Scoreboard) -> None:
+    board.expect(replace(pipeline(3, 2), batches=(2, 1)))
+    ends(board, (0, 0, 50, 1), (0, 1, 51, 2), (0, 0, 52, 3), (1, 0, 53, 1), (1, 1, 54, 2), (1, 2, 55, 3))
+    (line,) = [line for line in failures(board) if "ended, awaited" in line]
+    assert line == "layer second: image 2 ended, awaited 2 of all images"
+
+
+def test_outputs_alone_are_compared_when_that_is_asked_for(board: Scoreboard) -> None:
+    board.expect(replace(expectation(), taps=False))
+    board.write(item(taps(VALUES + 1)[:0]))
+    board.check_memory(expectation(), 0, VALUES.tobytes(), 0x100, np.zeros(0, write_type(8)))
+    verdict = board.close(0, COUNTS)
+    assert verdict.passed and verdict.values == SIZE and verdict.layers[0].equal is None
+
+
+def test_outputs_alone_that_are_wrong_are_told(board: Scoreboard) -> None:
+    board.expect(replace(expectation(), taps=False))
+    board.write(item(taps(VALUES)[:0]))
+    board.check_memory(expectation(), 0, (VALUES + 1).tobytes(), 0x100, np.zeros(0, write_type(8)))
+    (line,) = failures(board)
+    assert "in memory: node map" in line and "12 of 12" in line
+
+
+def test_outputs_of_32_bits_are_compared_and_located(board: Scoreboard) -> None:
+    golden = np.array([[-70_000, 5, 1 << 30]], np.int32)
+    place = Placement("scores", (1, 3), 8, 32)
+    expected = replace(expectation(), tensors={"scores": golden}, outputs=(place,))
+    writes = np.zeros(1, write_type(8))
+    writes["address"], writes["strobe"], writes["cycle"] = 0x110, 0xFF, 70
+    board.check_memory(expected, 0, bytes(8) + golden.tobytes(), 0x100, writes)
+    assert board.verdict.failures == [] and board.verdict.classes == {"scores": [2]}
+    wrong = golden.copy()
+    wrong[0, 2] -= 1
+    board.check_memory(expected, 0, bytes(8) + wrong.tobytes(), 0x100, writes)
+    (line,) = board.verdict.failures
+    assert f"(0, 0, 0, 2): expected {1 << 30}, got {(1 << 30) - 1} at address 0x110 in cycle 70" in line
+
+
 @pytest.mark.parametrize("name", ["BYTES_READ", "BYTES_WRITTEN", "MACS", "MACS_SKIPPED", "COMPUTE"])
 def test_wrong_counter_is_told(name: str) -> None:
     total = LayerTotal("conv")
@@ -175,6 +265,14 @@ def test_wrong_counter_is_told(name: str) -> None:
         "COMPUTE": 20,
     }
     total.counters.update(right)
-    assert check_counters(program(), 1, [total], 32, 16) == []
-    total.counters[name] += 31
-    assert any(name in line for line in check_counters(program(), 1, [total], 32, 16))
+    assert check_counters(program(), 1, Counter(right), [total], 32, 16) == []
+    wrong = Counter({**right, name: right[name] + 31})
+    assert any(name in line for line in check_counters(program(), 1, wrong, [total], 32, 16))
+
+
+@pytest.mark.parametrize("name", ["MACS", "MACS_SKIPPED"])
+def test_layers_that_do_not_add_up_are_told(name: str) -> None:
+    right = {"BYTES_READ": 32, "BYTES_WRITTEN": 16, "MACS": 90, "MACS_SKIPPED": 10, "CYCLES": 50}
+    total = LayerTotal("conv", counters=Counter({**right, name: right[name] - 1}))
+    (line,) = check_counters(program(), 1, Counter(right), [total], 32, 16)
+    assert line == f"counter {name} is {right[name]}, but {right[name] - 1} over all layer ends"

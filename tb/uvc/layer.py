@@ -18,13 +18,15 @@ from tb.records import EVENT, RecordReader, Records, tap_type
 
 @dataclass(frozen=True)
 class LayerItem:
-    """The end of a layer: its cycle, the counters then, and its tap records in the order of time."""
+    """The end of a layer: its cycle, the counters of its event lane then, and its tap records in the order of time.
+    image: its number within its RUN."""
 
     layer: int
     image: int
     cycle: int
     counters: dict[str, int]
     taps: Records
+    lane: int = 0
 
 
 class TapStore:
@@ -34,10 +36,11 @@ class TapStore:
         self._reader = RecordReader(path, tap_type(tap_bytes))
         self._pending = np.empty(0, self._reader.dtype)
 
-    def claim(self, layer: int, image: int) -> Records:
-        """Take all records of a layer of an image."""
+    def claim(self, layer: int, image: int, cycle: int) -> Records:
+        """Take all records of a layer of an image up to a cycle: later ones are those of a later RUN's image."""
         self._collect()
-        mine = (self._pending["layer"] == layer) & (self._pending["image"] == image)
+        pending = self._pending
+        mine = (pending["layer"] == layer) & (pending["image"] == image) & (pending["cycle"] <= cycle)
         claimed: Records = self._pending[mine]
         self._pending = self._pending[~mine]
         return claimed
@@ -75,11 +78,17 @@ class LayerMonitor(uvm_monitor):
     def publish(self) -> None:
         """Publish an item for every event that stands in the file and was not published yet."""
         for event in self._events.read():
-            layer, image = int(event["layer"]), int(event["image"])
+            layer, image, cycle = int(event["layer"]), int(event["image"]), int(event["cycle"])
             counters = dict(zip((name for name, _ in COUNTERS), event["counters"].tolist(), strict=True))
             self.layers.write(
-                LayerItem(layer, image, int(event["cycle"]), counters, self.taps.claim(layer, image))
+                LayerItem(
+                    layer, image, cycle, counters, self.taps.claim(layer, image, cycle), int(event["lane"])
+                )
             )
+
+    def record_taps(self, wanted: bool) -> None:
+        """Whether what the taps show from now on is written down."""
+        self._control.record_taps.value = int(wanted)
 
 
 class LayerAgent(uvm_agent):

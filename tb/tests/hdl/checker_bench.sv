@@ -45,20 +45,22 @@ module checker_bench;
         .rdata(rdata[31:0]), .rresp(rresp)
     );
 
-    reg event_valid = 0;
-    reg tap_valid = 0;
-    reg [7:0] tap_lanes = 4;
+    reg record_taps = 1;
+    reg [1:0] event_valid = 0;
+    reg [1:0] tap_valid = 0;
+    reg [7:0] tap_lanes = 2;
     reg [31:0] tap_data = 0;
     reg command_toggle = 0;
     reg [7:0] command = 0;
     reg [31:0] command_index = 1, command_length = 0;
-    recorder #(.BYTES(BYTES), .EVENT_LANES(1), .TAPS(1), .TAP_BYTES(4)) recorder (
-        .clk(clk), .rst(rst), .cycle(cycle), .event_count(event_count), .failures(region_failures),
+    // Two event lanes, and two taps of two lanes of 16 bits each.
+    recorder #(.BYTES(BYTES), .EVENT_LANES(2), .TAPS(2), .TAP_BYTES(4), .TAP_LANE_BITS(16)) recorder (
+        .clk(clk), .rst(rst), .cycle(cycle), .record_taps(record_taps), .event_count(event_count), .failures(region_failures),
         .command_toggle(command_toggle), .command(command), .command_index(command_index),
         .command_length(command_length),
-        .event_valid(event_valid), .event_layer(12'd3), .event_image(16'd1), .counters(576'd7),
-        .tap_valid(tap_valid), .tap_lanes(tap_lanes), .tap_layer(12'd3), .tap_image(16'd1), .tap_address(32'd64),
-        .tap_tag(24'd9), .tap_data(tap_data),
+        .event_valid(event_valid), .event_layer({12'd4, 12'd3}), .event_image({2{16'd1}}), .counters({576'd11, 576'd7}),
+        .tap_valid(tap_valid), .tap_lanes({8'd2, tap_lanes}), .tap_layer({12'd4, 12'd3}), .tap_image({2{16'd1}}),
+        .tap_address({32'd128, 32'd64}), .tap_tag({2{24'd9}}), .tap_data({32'h44332211, tap_data}),
         .arvalid(arvalid), .arready(arready), .arlen(arlen), .aruser(aruser), .awvalid(awvalid), .awready(awready),
         .awid(awid), .awaddr(awaddr), .awuser(awuser), .wvalid(wvalid), .wready(wready), .wdata(wdata),
         .wstrb(wstrb), .wlast(wlast)
