@@ -38,8 +38,9 @@ def write_onnx(path: Path, name: str, layers: Mapping[str, BinaryLayer]) -> None
     current = _emit_image(graph)
     *hidden, last = binary_topology.weighted()
     for layer in hidden:
-        normed = _emit_normed(graph, layer, layers[layer.name], current, f"{layer.name}.norm")
-        current = _emit_sign(graph, normed, layer.name, f"{layer.name}.sign")
+        normed = _emit_normed(graph, layer, layers[layer.name], current, f"{layer.name}.normed")
+        pool = binary_topology.pool_of(layer)
+        current = _emit_sign(graph, normed, pool.name if pool else layer.name, f"{layer.name}.sign")
     graph.write(path, name, _emit_normed(graph, last, layers[last.name], current, last.name), {})
 
 
@@ -63,18 +64,19 @@ def _emit_normed(
     source: str,
     output: str,
 ) -> str:
-    """Product, pool and batch norm of one layer."""
-    name = layer.name
-    weight = _emit_weight(graph, name, parameters.weight)
+    """Product, pool and batch norm of one layer. Sums that a pool reads have the layer's name, since the sign of what
+    it makes has the pool's."""
+    name, pool = layer.name, binary_topology.pool_of(layer)
+    weight, sums = _emit_weight(graph, name, parameters.weight), name if pool else f"{name}.sums"
     if isinstance(layer, FullyConnected):
         flat = graph.node("Flatten", [source], f"{name}.flat", f"{name}.flatten", axis=1)
-        current = graph.node("Gemm", [flat, weight], f"{name}.sums", name, transB=1)
+        current = graph.node("Gemm", [flat, weight], sums, name, transB=1)
     else:
         sizes = {"kernel_shape": [layer.kernel] * 2, "pads": [layer.kernel // 2] * 4}
-        current = graph.node("Conv", [source, weight], f"{name}.sums", name, **sizes)
-    if pool := binary_topology.pool_of(layer):
+        current = graph.node("Conv", [source, weight], sums, name, **sizes)
+    if pool:
         window = [pool.window] * 2
-        pooled = f"{name}.pooled"
+        pooled = f"{pool.name}.sums"
         current = graph.node("MaxPool", [current], pooled, pool.name, kernel_shape=window, strides=window)
     return graph.norm(name, current, output, parameters.norm)
 

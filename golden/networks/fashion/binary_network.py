@@ -1,7 +1,7 @@
 """The binary network in torch: weights and maps are -1 or +1, and gradients pass straight through their signs.
 
 Source of the training: Courbariaux et al., "Binarized Neural Networks" (arXiv 1602.02830). Weights in training are real
-numbers within [-1, 1], of which the sign is used.
+numbers between -1 and 1, of which the sign is used.
 """
 
 # mypy: disable-error-code="misc, untyped-decorator"
@@ -22,6 +22,7 @@ INPUT_LIMIT = 128
 """Pixels are numbers of 8 bits, -128 to 127; the network reads them divided by this."""
 INITIAL_WEIGHT = 0.1
 """Weights begin evenly spread over [-INITIAL_WEIGHT, INITIAL_WEIGHT]."""
+LARGEST_WEIGHT = 0.99
 FACTOR_LIMIT = 32767
 """The largest factor of a score: int16."""
 FIXED_POINT_EPSILON = 2.0**-17
@@ -43,7 +44,7 @@ class _Sign(torch.autograd.Function):
 
 
 def sign(values: Tensor) -> Tensor:
-    """+1 where values >= 0, else -1; the gradient is that of a clamp to [-1, 1]."""
+    """+1 where values >= 0, else -1; the gradient passes where -1 < values < 1."""
     return _Sign.apply(values)
 
 
@@ -83,16 +84,16 @@ class BinaryNetwork(nn.Module):
 
     @torch.no_grad()
     def clip(self) -> None:
-        """Weights back into [-1, 1], outside of which no gradient would ever move them again."""
+        """Weights back to where the gradient of their sign is not 0, or nothing would ever move them again."""
         for weight in self.weights.values():
-            weight.clamp_(-1, 1)
+            weight.clamp_(-LARGEST_WEIGHT, LARGEST_WEIGHT)
 
 
 @torch.no_grad()
 def with_fixed_point_scores(network: BinaryNetwork) -> None:
     """Replace the last batch norm by one in fixed point: factors k / 2^m with k of 16 bits, offsets n / 2^m.
 
-    All scores grow by one factor below 2, so that the largest k is FACTOR_LIMIT. Integers then give the same scores,
+    All scores shrink by one factor, at most 2, so that the largest k is FACTOR_LIMIT. Integers then give the same scores,
     not only nearly the same."""
     norm = network.norms[binary_topology.weighted()[-1].name]
     factors = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
