@@ -65,6 +65,17 @@ def ranges_of(graph: Graph, loaded: Loaded, recipe: Recipe) -> dict[str, Range]:
     return measured | {name: (least, greatest)} | loaded.ranges
 
 
+def image_range(graph: Graph, loaded: Loaded, recipe: Recipe) -> Range:
+    """The least and greatest real input: as calibration data have it, or the file states it, or 0 to 1. What a
+    QONNX file prescribes is exact, and stays."""
+    name = graph.inputs[0]
+    if recipe.calibration is None or name in loaded.prescribed.bits:
+        return loaded.ranges.get(name, UNIT_RANGE)
+    data = read_data(existing(recipe.calibration), graph.tensor(name).shape)
+    real = as_real(data, str(recipe.calibration))
+    return UNIT_RANGE if data.dtype == np.uint8 else (float(real.min()), float(real.max()))
+
+
 def _complete(graph: Graph, ranges: dict[str, Range]) -> bool:
     try:
         quantised(graph, ranges, 8)

@@ -24,7 +24,7 @@ LOG_COLUMNS = 110
 
 def table(made: Network, layers: Sequence[LayerStatistics]) -> Table:
     """One line a layer."""
-    title = f"{made.name}, weights {made.settings()['sparsity']}"
+    title = f"{made.name}, weights {'binary' if made.binary else made.settings()['sparsity']}"
     columns = Table("layer", "activation", title=title)
     for name in ("zeros", "saturated", "distinct values"):
         columns.add_column(name, justify="right")

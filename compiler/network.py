@@ -10,18 +10,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from compiler.calibration import DEFAULT_RECIPE, Recipe, ranges_of, without_inner_ranges
+from compiler.calibration import DEFAULT_RECIPE, Recipe, image_range, ranges_of, without_inner_ranges
 from compiler.errors import AssayError, BadData
 from compiler.frontends.loaded import Loaded, Range
 from compiler.frontends.onnx_file import load_onnx
 from compiler.frontends.tflite import read_tflite
 from compiler.frontends.torch_module import load_factory, load_torch
 from compiler.images import Floats, Integers, Values, as_integers, existing, read_data
-from compiler.passes import FLOAT_PASSES, QUANTISED_PASSES, quantised, run_passes
+from compiler.passes import BINARY_PASSES, FLOAT_PASSES, QUANTISED_PASSES, binarised, quantised, run_passes
+from compiler.passes.binarise import has_signs
 from compiler.passes.calibrate import DEFAULT_CALIBRATOR, calibrate
 from compiler.passes.prune import BLOCK, is_pruned, prune
+from compiler.passes.quantise import fixed_point
 from compiler.passes.widths import END_BITS
 from golden.arithmetic import quantisation_of
+from golden.binary import is_binary
 from golden.ir import Conv2D, FullyConnected, Graph, Node, Quantisation
 
 Labels = npt.NDArray[np.integer]
@@ -42,7 +45,8 @@ Preprocess = Callable[[Values], Floats]
 class Network:
     """A quantised graph ready to compile. float_graph: what it was quantised from, where there is one.
     source: gives n inputs for a seed; `images` and `labels` ask it. kept: weights that stay in a block of 4.
-    preprocess: what turns pixels 0 to 255 into the input's real values, where that is not a division by 255."""
+    preprocess: what turns pixels 0 to 255 into the input's real values, where that is not a division by 255.
+    classes: what the indices of the output are called, () where that is not known."""
 
     name: str
     graph: Graph
@@ -51,14 +55,21 @@ class Network:
     host_operators: tuple[str, ...] = ()
     kept: int = BLOCK
     preprocess: Preprocess | None = None
+    classes: tuple[str, ...] = ()
 
     def settings(self) -> dict[str, Any]:
-        """What a result has to state beside its figures: `sparsity` as 'n:4', and of the first and the last
-        layer (`first_layer`, `last_layer`) its name and the bits of its activations and weights."""
+        """What a result has to state beside its figures: `sparsity` as 'n:4', of a binary network `binary`
+        instead, and of the first and the last layer (`first_layer`, `last_layer`) its name and the bits of its
+        activations and weights."""
         layers = [node for node in self.graph.nodes if isinstance(node.operator, Conv2D | FullyConnected)]
         ends = {"first_layer": layers[0], "last_layer": layers[-1]} if layers else {}
-        sparsity = {"sparsity": f"{self.kept}:{BLOCK}"}
-        return sparsity | {end: layer_widths(self.graph, node) for end, node in ends.items()}
+        weights = {"binary": True} if self.binary else {"sparsity": f"{self.kept}:{BLOCK}"}
+        return weights | {end: layer_widths(self.graph, node) for end, node in ends.items()}
+
+    @property
+    def binary(self) -> bool:
+        """Whether weights have one bit."""
+        return any(is_binary(self.graph, node) for node in self.graph.nodes)
 
     def images(self, count: int, seed: int = 0) -> Integers:
         """The first `count` inputs; the seed matters where they are made up. BadData if there are fewer."""
@@ -147,13 +158,27 @@ def from_factory(target: str, recipe: Recipe) -> Network:
 
 
 def from_loaded(loaded: Loaded, name: str, recipe: Recipe) -> Network:
-    """The network of what a front end read, pruned and quantised. Raises an AssayError."""
+    """The network of what a front end read, pruned and quantised, or, with signs in it, made binary. Raises an
+    AssayError."""
+    if has_signs(loaded.graph):
+        return _binary(loaded, name, recipe)
     float_graph = run_passes(loaded.graph, FLOAT_PASSES)
     if not is_pruned(float_graph, recipe.kept):
         float_graph, loaded = prune(float_graph, recipe.kept), without_inner_ranges(loaded)
     ranges = ranges_of(float_graph, loaded, recipe)
     graph = quantised(float_graph, ranges, recipe.bits, recipe.end_weights, loaded.prescribed)
     return Network(name, graph, _random_source(graph), float_graph, loaded.host_operators, recipe.kept)
+
+
+def _binary(loaded: Loaded, name: str, recipe: Recipe) -> Network:
+    """A binary network; of the recipe only the input's bits and calibration data count, the rest is exact."""
+    if recipe.kept != BLOCK:
+        raise BadData("a binary network cannot be pruned: a weight of one bit is never 0")
+    float_graph = run_passes(loaded.graph, BINARY_PASSES)
+    bits = loaded.prescribed.bits.get(float_graph.inputs[0], recipe.bits)
+    image = fixed_point(*image_range(float_graph, loaded, recipe), bits)
+    graph = binarised(float_graph, image)
+    return Network(name, graph, _random_source(graph), float_graph, loaded.host_operators)
 
 
 def from_float(

@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 
+from golden import check_binary
 from golden.arithmetic import INT32_MAX, INT32_MIN
+from golden.binary import is_binary
 from golden.ir import (
     ONE_QUANTISATION,
     Add,
@@ -19,8 +21,10 @@ from golden.ir import (
     GraphError,
     Node,
     Operator,
+    Pool2D,
     Quantisation,
     Relu,
+    Sign,
     Tensor,
 )
 from golden.shapes import Shape, output_shape
@@ -91,6 +95,8 @@ def check_values(graph: Graph, name: str, values: Array) -> None:
             raise GraphError(f"{graph.name}: values of {name!r} must be finite")
     elif values.size and (values.min() < quantisation.low or values.max() > quantisation.high):
         raise GraphError(f"{graph.name}: values of {name!r} leave int{quantisation.bits}")
+    elif quantisation.bits == 1 and not values.all():
+        raise GraphError(f"{graph.name}: values of {name!r} must be -1 or +1, one is 0")
 
 
 def _dtype(quantisation: Quantisation | None) -> type[np.generic]:
@@ -121,7 +127,7 @@ def _check_node(graph: Graph, node: Node) -> None:
 
 def _check_inputs(graph: Graph, node: Node) -> None:
     """As many inputs as the operator takes, maps and constants each in their place."""
-    least, most, maps = _arity(node)
+    least, most, maps = _arity(graph, node)
     if not least <= len(node.inputs) <= most or "" in node.inputs[:least]:
         raise GraphError(
             f"{type(node.operator).__name__} has {len(node.inputs)} inputs, needed {least} to {most}"
@@ -134,11 +140,13 @@ def _check_inputs(graph: Graph, node: Node) -> None:
         raise GraphError(f"activation {activation!r} must be one of {ACTIVATIONS}")
 
 
-def _arity(node: Node) -> tuple[int, int, int]:
+def _arity(graph: Graph, node: Node) -> tuple[int, int, int]:
     """(fewest inputs, most inputs, maps among them)."""
     match node.operator:
         case Conv2D() | FullyConnected():
-            return 2, 3, 1
+            return (*check_binary.inputs(graph, node), 1) if is_binary(graph, node) else (2, 3, 1)
+        case Pool2D():
+            return 1, 2, 1
         case Concat():
             # As many as it has; "" among them is refused like a missing input.
             return max(2, len(node.inputs)), max(2, len(node.inputs)), len(node.inputs)
@@ -166,22 +174,37 @@ def _check_quantisation(graph: Graph, node: Node) -> None:
     known = [quantisation for quantisation in quantisations if quantisation is not None]
     if len(known) != len(quantisations):
         raise GraphError("integer and float tensors on one node")
-    if isinstance(node.operator, BatchNorm | Relu):
+    if isinstance(node.operator, BatchNorm | Relu | Sign):
         raise GraphError(f"{type(node.operator).__name__} is for float graphs")
-    if isinstance(node.operator, Conv2D | FullyConnected):
-        _check_product(known)
+    if is_binary(graph, node):
+        check_binary.check_product(graph, node, known)
+    elif isinstance(node.operator, Conv2D | FullyConnected):
+        _check_product(node.operator, known)
         _check_accumulators(graph, node, known[0])
-        return
-    if any(quantisation.bits == 32 or quantisation.axis is not None for quantisation in known):
-        raise GraphError("feature maps have 4 or 8 bits and one scale")
+    else:
+        _check_maps(graph, node, known)
+
+
+def _check_maps(graph: Graph, node: Node, known: list[Quantisation]) -> None:
+    """known: quantisation of the inputs and the output of an operator that is no product."""
+    if isinstance(node.operator, Pool2D) and len(node.inputs) == 2:
+        check_binary.check_minimum(graph, node, known)
+        known = [known[0], known[-1]]
+    check_binary.check_moved(node.operator, known)
+    if any(quantisation.axis is not None for quantisation in known):
+        raise GraphError("feature maps have one scale")
     if isinstance(node.operator, ONE_QUANTISATION) and len(set(known)) != 1:
         raise GraphError("inputs and output must be quantised alike")
 
 
-def _check_product(known: list[Quantisation]) -> None:
+def _check_product(operator: Conv2D | FullyConnected, known: list[Quantisation]) -> None:
     """known: quantisation of map, weights, bias where there is one, output."""
     source, weights, result = known[0], known[1], known[-1]
-    if any(q.bits == 32 or q.axis is not None for q in (source, result)) or weights.bits == 32:
+    if isinstance(operator, Conv2D) and operator.padding_value != 0:
+        raise GraphError(f"padding value is {operator.padding_value}, must be 0 but for maps of one bit")
+    if any(q.axis is not None for q in (source, result)) or any(
+        q.bits not in (4, 8) for q in (source, weights, result)
+    ):
         raise GraphError("feature maps and weights have 4 or 8 bits, maps one scale")
     if weights.axis not in (None, 0) or weights.zero_point != 0:
         raise GraphError("weights have zero point 0, and their scales on axis 0")

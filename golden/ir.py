@@ -23,7 +23,9 @@ class GraphError(ValueError):
 
 @dataclass(frozen=True)
 class Quantisation:
-    """real = scale * (q - zero_point). One scale, or one for each index of `axis` (then zero_point is 0)."""
+    """real = scale * (q - zero_point). One scale, or one for each index of `axis` (then zero_point is 0).
+
+    One bit is -1 or +1, with zero point 0: 0 is no value of it."""
 
     scale: tuple[float, ...]
     zero_point: int = 0
@@ -31,25 +33,27 @@ class Quantisation:
     axis: int | None = None
 
     def __post_init__(self) -> None:
-        if self.bits not in (4, 8, 32):
-            raise GraphError(f"quantisation: bits is {self.bits}, must be 4, 8 or 32")
+        if self.bits not in (1, 4, 6, 8, 32):
+            raise GraphError(f"quantisation: bits is {self.bits}, must be 1, 4, 6, 8 or 32")
         if any(not np.isfinite(s) or s <= 0 for s in self.scale):
             raise GraphError("quantisation: every scale must be finite and above zero")
+        if self.bits == 1 and self.zero_point != 0:
+            raise GraphError("quantisation: one bit has zero point 0")
         if not self.low <= self.zero_point <= self.high:
             raise GraphError(f"quantisation: zero point {self.zero_point} is outside int{self.bits}")
 
     @property
     def low(self) -> int:
-        return -(1 << (self.bits - 1))
+        return -1 if self.bits == 1 else -(1 << (self.bits - 1))
 
     @property
     def high(self) -> int:
-        return (1 << (self.bits - 1)) - 1
+        return 1 if self.bits == 1 else (1 << (self.bits - 1)) - 1
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A value on an edge of the graph. Integer tensors (quantisation given) are held in int8 (4 or 8 bits) or
+    """A value on an edge of the graph. Integer tensors (quantisation given) are held in int8 (1 to 8 bits) or
     int32 arrays, float ones in float32."""
 
     name: str
@@ -60,16 +64,22 @@ class Tensor:
 @dataclass(frozen=True)
 class Conv2D:
     """inputs: map, weights, bias (bias may be absent: ''). padding: (top, left, bottom, right) of real
-    zeros. activation: '', 'relu' or 'relu6'; applied to the output before it is stored."""
+    zeros. activation: '', 'relu' or 'relu6'; applied to the output before it is stored.
+
+    Weights of one bit make a binary product: no bias, other inputs, see `golden.binary`. padding_value: what
+    padding adds instead of zeros, 1 or -1; to float maps and to maps of one bit alone."""
 
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     activation: str = ""
+    padding_value: int = 0
 
 
 @dataclass(frozen=True)
 class FullyConnected:
-    """inputs: map (flattened in NHWC order to (n, features)), weights, bias or ''. output: (n, out)."""
+    """inputs: map (flattened in NHWC order to (n, features)), weights, bias or ''. output: (n, out).
+
+    Weights of one bit make a binary product, see `golden.binary`."""
 
     activation: str = ""
 
@@ -83,7 +93,10 @@ class Add:
 
 @dataclass(frozen=True)
 class Pool2D:
-    """kind 'max' or 'average'; average divides by the number of positions inside the map."""
+    """kind 'max' or 'average'; average divides by the number of positions inside the map.
+
+    inputs: map and, for the maximum of a map of one bit, perhaps `minimum`, int8 (channels,): 1 in the channels
+    of which the least value is taken instead (as when a falling threshold came before the pool, not behind)."""
 
     kind: str
     kernel: tuple[int, int]
@@ -132,7 +145,14 @@ class Relu:
     limit: float | None = None
 
 
-Operator = Conv2D | FullyConnected | Add | Pool2D | Reshape | Concat | Slice | Pad | BatchNorm | Relu
+@dataclass(frozen=True)
+class Sign:
+    """Float graphs only: scale where x >= 0, -scale elsewhere (BipolarQuant of QONNX)."""
+
+    scale: float = 1.0
+
+
+Operator = Conv2D | FullyConnected | Add | Pool2D | Reshape | Concat | Slice | Pad | BatchNorm | Relu | Sign
 ONE_QUANTISATION = Pool2D | Reshape | Concat | Slice | Pad
 """Operators that do not rescale: their inputs and their output are quantised alike."""
 

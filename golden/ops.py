@@ -25,10 +25,11 @@ FLOAT32_EXACT = 1 << 24
 FLOAT64_EXACT = 1 << 53
 
 
-def convolve(x: Values, weights: Values, stride: Pair, padding: Padding) -> Values:
-    """Sums of products (n, out_h, out_w, out) in the floating dtype of x and weights; padding is zero."""
+def convolve(x: Values, weights: Values, stride: Pair, padding: Padding, padding_value: int = 0) -> Values:
+    """Sums of products (n, out_h, out_w, out) in the floating dtype of x and weights."""
     kernel = weights.shape[1:3]
-    windows = np.lib.stride_tricks.sliding_window_view(_pad(x, padding), kernel, axis=(1, 2))
+    padded = _pad(x, padding, padding_value)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(1, 2))
     windows = windows[:, :: stride[0], :: stride[1]].transpose(0, 1, 2, 4, 5, 3)
     columns = weights.reshape(weights.shape[0], -1).T
     result: Values = windows.reshape(-1, columns.shape[0]) @ columns
@@ -49,13 +50,15 @@ def accumulate_convolution(
     zero_point: int,
     stride: Pair,
     padding: Padding,
+    padding_value: int = 0,
 ) -> Accumulators:
     """Exact int32 accumulators of an integer convolution: sum of (x - zero_point) * weight, plus bias.
 
-    Padding is real zero, so it adds nothing. Raises OverflowError where an accumulator leaves int32."""
+    Padding is padding_value in place of x - zero_point: zero adds nothing. Raises OverflowError where an
+    accumulator leaves int32."""
 
     def product(left: Values, right: Values) -> Values:
-        return convolve(left, right, stride, padding)
+        return convolve(left, right, stride, padding, padding_value)
 
     return _accumulate(x, weights, bias, zero_point, product)
 
@@ -174,6 +177,11 @@ def float_activation(x: Floats, activation: str) -> Floats:
 def batch_norm(
     x: Floats, gamma: Floats, beta: Floats, mean: Floats, variance: Floats, epsilon: float
 ) -> Floats:
-    """gamma * (x - mean) / sqrt(variance + epsilon) + beta, per channel."""
+    """gamma * (x - mean) / sqrt(variance + epsilon) + beta, per channel; rounded to float32 at the end alone."""
     factor = gamma.astype(np.float64) / np.sqrt(variance.astype(np.float64) + epsilon)
-    return ((x - mean) * factor + beta).astype(np.float32)
+    return ((x.astype(np.float64) - mean) * factor + beta).astype(np.float32)
+
+
+def sign(x: Floats, scale: float) -> Floats:
+    """scale where x >= 0, -scale elsewhere."""
+    return np.where(x >= 0, np.float32(scale), np.float32(-scale))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from golden import arithmetic, ops
+from golden import arithmetic, binary, ops
 from golden.arithmetic import quantisation_of
 from golden.check import check, check_values
 from golden.ir import (
@@ -28,6 +28,7 @@ from golden.ir import (
     Pool2D,
     Relu,
     Reshape,
+    Sign,
     Slice,
 )
 
@@ -38,7 +39,7 @@ GROUP_ELEMENTS = 1 << 18
 def run(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The values of every input and of every node's output by tensor name, for inputs of shape (n, ...).
 
-    int8 arrays for 4 and 8 bits, float32 for float tensors. Raises GraphError on an illegal graph and on
+    int8 arrays for 1 to 8 bits, int32 for 32, float32 for float tensors. Raises GraphError on an illegal graph and on
     inputs that do not fit it."""
     check(graph)
     check_inputs(graph, inputs)
@@ -76,8 +77,8 @@ def accumulate(graph: Graph, node: Node, values: Mapping[str, Array]) -> ops.Acc
     zero_point = quantisation_of(graph, node.inputs[0]).zero_point
     try:
         match node.operator:
-            case Conv2D(stride=stride, padding=padding):
-                return ops.accumulate_convolution(x, weights, bias, zero_point, stride, padding)
+            case Conv2D(stride=stride, padding=padding, padding_value=value):
+                return ops.accumulate_convolution(x, weights, bias, zero_point, stride, padding, value)
             case FullyConnected():
                 return ops.accumulate_fully_connected(x, weights, bias, zero_point)
     except OverflowError as error:
@@ -102,15 +103,25 @@ def _moved(graph: Graph, node: Node, operator: Reshape | Concat | Slice | Pad, m
 def _run_integer(graph: Graph, node: Node, values: Mapping[str, Array], maps: list[Array]) -> Array:
     match node.operator:
         case Conv2D() | FullyConnected():
-            return arithmetic.requantise(
-                accumulate(graph, node, values), arithmetic.conv_parameters(graph, node)
-            )
+            return _after_product(graph, node, accumulate(graph, node, values))
         case Add():
             return arithmetic.add(maps[0], maps[1], arithmetic.add_parameters(graph, node))
         case Pool2D(kind, kernel, stride, padding):
+            if len(node.inputs) == 2:
+                minimum = graph.constants[node.inputs[1]]
+                return binary.pool(maps[0], minimum, kernel, stride, padding)
             pool = ops.max_pool if kind == "max" else ops.average_pool
             return pool(maps[0], kernel, stride, padding)
     raise GraphError(f"{graph.name}: node {node.name!r}: {type(node.operator).__name__} is for float graphs")
+
+
+def _after_product(graph: Graph, node: Node, accumulators: ops.Accumulators) -> Array:
+    """A product's output from its accumulators: requantised, or of a binary product bits or scores."""
+    if not binary.is_binary(graph, node):
+        return arithmetic.requantise(accumulators, arithmetic.conv_parameters(graph, node))
+    if quantisation_of(graph, node.output).bits == 1:
+        return binary.threshold(accumulators, *(graph.constants[name] for name in node.inputs[2:]))
+    return binary.scores(accumulators, *(graph.constants[name] for name in node.inputs[2:]))
 
 
 def _run_float(graph: Graph, node: Node, maps: list[Array]) -> Array:
@@ -127,21 +138,23 @@ def _run_float(graph: Graph, node: Node, maps: list[Array]) -> Array:
             return ops.batch_norm(maps[0], gamma, beta, mean, variance, epsilon)
         case Relu(limit):
             return np.clip(maps[0], np.float32(0), None if limit is None else np.float32(limit))
+        case Sign(scale):
+            return ops.sign(maps[0], scale)
     raise GraphError(f"{graph.name}: node {node.name!r} is of no known kind")
 
 
 def _run_float_product(graph: Graph, node: Node, x: Array) -> Array:
     weights, bias = _weights_and_bias(graph, node)
     match node.operator:
-        case Conv2D(stride, padding, activation):
-            result = ops.convolve(x, weights, stride, padding)
+        case Conv2D(stride, padding, activation, padding_value):
+            result = ops.convolve(x, weights, stride, padding, padding_value)
         case FullyConnected(activation):
             result = ops.float_fully_connected(x, weights)
     return ops.float_activation(result if bias is None else result + bias, activation)
 
 
 def _weights_and_bias(graph: Graph, node: Node) -> tuple[Array, Array | None]:
-    bias = node.inputs[2] if len(node.inputs) > 2 else ""
+    bias = node.inputs[2] if len(node.inputs) > 2 and not binary.is_binary(graph, node) else ""
     return graph.constants[node.inputs[1]], graph.constants[bias] if bias else None
 
 

@@ -16,6 +16,7 @@ from golden.ir import (
     Pool2D,
     Relu,
     Reshape,
+    Sign,
     Slice,
 )
 
@@ -37,7 +38,7 @@ def output_shape(operator: Operator, shapes: list[Shape]) -> Shape | None:
         case FullyConnected():
             return _fully_connected_shape(shapes)
         case Pool2D():
-            return _pool_shape(operator, shapes[0])
+            return _pool_shape(operator, shapes)
         case Add():
             if shapes[0] != shapes[1]:
                 raise GraphError(f"add of {shapes[0]} and {shapes[1]}: shapes must be equal")
@@ -46,7 +47,7 @@ def output_shape(operator: Operator, shapes: list[Shape]) -> Shape | None:
             if any(shape != shapes[0][-1:] for shape in shapes[1:]):
                 raise GraphError(f"batch norm of {shapes[0]} needs four parameters of shape {shapes[0][-1:]}")
             return shapes[0]
-        case Relu():
+        case Relu() | Sign():
             return shapes[0]
         case Concat():
             return _concat_shape(shapes)
@@ -64,7 +65,7 @@ def _conv_shape(operator: Conv2D, shapes: list[Shape]) -> Shape:
     weights = shapes[1]
     if len(shapes[0]) != 4 or len(weights) != 4 or weights[3] != shapes[0][3]:
         raise GraphError(f"convolution of {shapes[0]} with weights {weights}: input channels must agree")
-    _check_bias_shape(shapes)
+    _check_channel_shapes(shapes)
     height, width = _window_shape(shapes[0], weights[1:3], operator.stride, operator.padding)
     return (shapes[0][0], height, width, weights[0])
 
@@ -73,20 +74,26 @@ def _fully_connected_shape(shapes: list[Shape]) -> Shape:
     features = math.prod(shapes[0][1:])
     if len(shapes[1]) != 2 or shapes[1][1] != features:
         raise GraphError(f"fully connected of {shapes[0]} with weights {shapes[1]}: needs (out, {features})")
-    _check_bias_shape(shapes)
+    _check_channel_shapes(shapes)
     return (shapes[0][0], shapes[1][0])
 
 
-def _check_bias_shape(shapes: list[Shape]) -> None:
-    if len(shapes) > 2 and shapes[2] != shapes[1][:1]:
-        raise GraphError(f"bias has shape {shapes[2]}, needed {shapes[1][:1]}")
+def _check_channel_shapes(shapes: list[Shape]) -> None:
+    """Of bias, or thresholds and flips, or factors and offsets: one number an output channel."""
+    for index, shape in enumerate(shapes[2:]):
+        if shape != shapes[1][:1]:
+            what = "bias" if len(shapes) == 3 else f"input {index + 2}"
+            raise GraphError(f"{what} has shape {shape}, needed {shapes[1][:1]}")
 
 
-def _pool_shape(operator: Pool2D, shape: Shape) -> Shape:
+def _pool_shape(operator: Pool2D, shapes: list[Shape]) -> Shape:
+    shape = shapes[0]
     if operator.kind not in ("max", "average"):
         raise GraphError(f"pool kind {operator.kind!r} must be 'max' or 'average'")
     if len(shape) != 4:
         raise GraphError(f"pool of {shape}: needs (n, height, width, channels)")
+    if any(minimum != shape[3:] for minimum in shapes[1:]):
+        raise GraphError(f"minimum has shape {shapes[1]}, needed {shape[3:]}")
     top, left, bottom, right = operator.padding
     if max(top, bottom) >= operator.kernel[0] or max(left, right) >= operator.kernel[1]:
         raise GraphError(f"pool padding {operator.padding} must be smaller than kernel {operator.kernel}")

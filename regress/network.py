@@ -166,14 +166,15 @@ def show(result: Mapping[str, Any], console: Console) -> None:
 
 
 def settings_line(settings: Mapping[str, Any]) -> str:
-    """Sparsity of the weights, and the widths of the first and the last layer."""
+    """Sparsity of the weights, or that they are binary, and the widths of the first and the last layer."""
     ends = [
         f"{end.replace('_', ' ')} {settings[end]['name']}: {settings[end]['activation_bits']}-bit activations, "
         f"{settings[end]['weight_bits']}-bit weights"
         for end in ("first_layer", "last_layer")
         if end in settings
     ]
-    return "; ".join([f"weights {settings['sparsity']}", *ends])
+    weights = "binary" if settings.get("binary") else settings["sparsity"]
+    return "; ".join([f"weights {weights}", *ends])
 
 
 COLUMNS = ("cycles", "model", "use", "read", "write", "depend", "bytes", "MACs", "skipped")

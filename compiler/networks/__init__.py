@@ -7,7 +7,7 @@ from pathlib import Path
 from compiler.errors import BadData, UnknownName
 from compiler.frontends.torch_module import is_factory
 from compiler.network import Network, from_factory, from_onnx, from_tflite
-from compiler.networks import fashion, resnet8, resnet20, resnet50, squeezenet10
+from compiler.networks import bcnn_cifar10, cnv, fashion, resnet8, resnet20, resnet50, squeezenet10
 from compiler.networks.spec import DEFAULT_END_WEIGHTS, DENSE, NetworkSpec, Options, settled
 from compiler.passes.calibrate import DEFAULT_CALIBRATOR
 
@@ -21,6 +21,8 @@ _SPECS = {
         resnet20.SPEC,
         squeezenet10.SPEC,
         resnet50.SPEC,
+        cnv.SPEC,
+        bcnn_cifar10.SPEC,
     )
 }
 

@@ -65,8 +65,8 @@ class Settings:
 class NetworkSpec:
     """A network known by name. missing: why it cannot be had on this machine, '' if it can.
 
-    bits: the widths that it comes in, its default first. end_weights: its default. sparsities: those it can
-    be pruned to."""
+    bits: the widths that it comes in, its default first; () if it is binary. end_weights: its
+    default. sparsities: those it can be pruned to."""
 
     name: str
     read: Callable[[Settings], Network]
@@ -81,7 +81,9 @@ class NetworkSpec:
             raise BadData("--calibration is for float .onnx files", file=self.name)
         if options.calibrator != DEFAULT_CALIBRATOR:
             raise BadData("--calibrator is for float .onnx files", file=self.name)
-        bits = options.bits if options.bits in self.bits else self.bits[0]
+        if options.bits and not self.bits:
+            raise BadData(f"is binary, and does not come in {options.bits} bits", file=self.name)
+        bits = self.bits[0] if self.bits and options.bits is None else options.bits
         if options.bits not in (None, *self.bits):
             raise BadData(f"comes in {self.bits[0]} bits, not in {options.bits}", file=self.name)
         if options.sparsity not in self.sparsities:

@@ -1,6 +1,7 @@
 """The passes in the order in which they run. Each takes a graph and returns one, legal by `golden.check`.
 
 A float network: FLOAT_PASSES, then `calibrate` (or ranges from the file), then `quantise`.
+A float network with signs for activations: BINARY_PASSES, then `binarise`.
 A network that comes quantised: QUANTISED_PASSES.
 """
 
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from compiler.errors import IllegalGraph
 from compiler.frontends.loaded import Prescribed, Range
+from compiler.passes.binarise import binarise
 from compiler.passes.fold_batch_norm import fold_batch_norm
 from compiler.passes.fuse_activation import fuse_activation
 from compiler.passes.integers import check_integers
@@ -17,11 +19,12 @@ from compiler.passes.legalise import legalise
 from compiler.passes.quantise import NOTHING_PRESCRIBED, quantise
 from compiler.passes.widths import END_BITS
 from golden.check import check
-from golden.ir import Graph, GraphError
+from golden.ir import Graph, GraphError, Quantisation
 
 Pass = Callable[[Graph], Graph]
 
 FLOAT_PASSES: tuple[Pass, ...] = (fold_batch_norm, legalise, fuse_activation)
+BINARY_PASSES: tuple[Pass, ...] = (legalise,)
 QUANTISED_PASSES: tuple[Pass, ...] = (legalise,)
 
 
@@ -47,6 +50,13 @@ def quantised(
     except GraphError as error:
         raise IllegalGraph(f"in quantise: {error}") from None
     _check(result, "quantise")
+    return result
+
+
+def binarised(graph: Graph, image: Quantisation) -> Graph:
+    """The binary graph of a float graph that has passed BINARY_PASSES; the arguments are those of `binarise`."""
+    result = binarise(graph, image)
+    _check(result, "binarise")
     return result
 
 

@@ -7,6 +7,7 @@ weight scale. Scales are rounded to float32, in which TFLite keeps them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -57,6 +58,16 @@ def activation_quantisation(least: float, greatest: float, bits: int) -> Quantis
     scale = float(np.float32((greatest - least) / levels))
     zero_point = int(np.clip(np.round(low - least / scale), low, low + levels))
     return Quantisation((scale,), zero_point, bits)
+
+
+def fixed_point(least: float, greatest: float, bits: int) -> Quantisation:
+    """Zero point 0 and the smallest power of two as scale that leaves no value of the range more than one step
+    beyond the integers. IllegalGraph for other bits than the input of a binary network has."""
+    if bits not in (6, 8):
+        raise IllegalGraph(f"the input of a binary network has {bits} bits, must have 6 or 8")
+    largest = max(-least, greatest)
+    exponent = math.ceil(math.log2(largest)) - (bits - 1) if largest > 0 else 0
+    return Quantisation((math.ldexp(1.0, exponent),), 0, bits)
 
 
 def weight_scales(

@@ -56,8 +56,17 @@ def test_fashion_macs(name: str) -> None:
 
 
 def test_names_are_known_and_others_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    fashion_names = {"fashion_int8", "fashion_int4", "fashion_bnn"}
-    assert fashion_names | {"resnet8", "resnet20", "squeezenet10", "resnet50"} == set(names())
+    assert set(names()) == {
+        "fashion_int8",
+        "fashion_int4",
+        "fashion_bnn",
+        "resnet8",
+        "resnet20",
+        "squeezenet10",
+        "resnet50",
+        "cnv",
+        "bcnn_cifar10",
+    }
     with pytest.raises(UnknownName, match="no network 'lenet': there are fashion_int8"):
         load("lenet")
     monkeypatch.delenv("ASSAY_MODELS", raising=False)

@@ -159,10 +159,16 @@ def test_padding_with_zero_point_ignored_is_found(monkeypatch: pytest.MonkeyPatc
     exact = ops.accumulate_convolution
 
     def misplaced(
-        x: Array, weights: Array, bias: Array, zero_point: int, stride: ops.Pair, padding: ops.Padding
+        x: Array,
+        weights: Array,
+        bias: Array,
+        zero_point: int,
+        stride: ops.Pair,
+        padding: ops.Padding,
+        value: int,
     ) -> Array:
         sizes = ((0, 0), padding[0::2], padding[1::2], (0, 0))
-        return exact(np.pad(x, sizes), weights, bias, zero_point, stride, (0, 0, 0, 0))
+        return exact(np.pad(x, sizes), weights, bias, zero_point, stride, (0, 0, 0, 0), value)
 
     monkeypatch.setattr(ops, "accumulate_convolution", misplaced)
     assert mismatches(random_graphs.convolution)[0] > 0
