@@ -66,10 +66,9 @@ def ranges_of(graph: Graph, loaded: Loaded, recipe: Recipe) -> dict[str, Range]:
 
 
 def image_range(graph: Graph, loaded: Loaded, recipe: Recipe) -> Range:
-    """The least and greatest real input: as calibration data have it, or the file states it, or 0 to 1. What a
-    QONNX file prescribes is exact, and stays."""
+    """The least and greatest real input: as calibration data have it, or the file states it, or 0 to 1."""
     name = graph.inputs[0]
-    if recipe.calibration is None or name in loaded.prescribed.bits:
+    if recipe.calibration is None:
         return loaded.ranges.get(name, UNIT_RANGE)
     data = read_data(existing(recipe.calibration), graph.tensor(name).shape)
     real = as_real(data, str(recipe.calibration))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compiler.calibration import DEFAULT_RECIPE, Recipe, image_range, ranges_of, without_inner_ranges
-from compiler.errors import AssayError, BadData
+from compiler.errors import AssayError, BadData, UnsupportedType
 from compiler.frontends.loaded import Loaded, Range
 from compiler.frontends.onnx_file import load_onnx
 from compiler.frontends.tflite import read_tflite
@@ -21,7 +21,7 @@ from compiler.passes import BINARY_PASSES, FLOAT_PASSES, QUANTISED_PASSES, binar
 from compiler.passes.binarise import has_signs
 from compiler.passes.calibrate import DEFAULT_CALIBRATOR, calibrate
 from compiler.passes.prune import BLOCK, is_pruned, prune
-from compiler.passes.quantise import fixed_point
+from compiler.passes.quantise import activation_quantisation, fixed_point
 from compiler.passes.widths import END_BITS
 from golden.arithmetic import quantisation_of
 from golden.binary import is_binary
@@ -175,10 +175,24 @@ def _binary(loaded: Loaded, name: str, recipe: Recipe) -> Network:
     if recipe.kept != BLOCK:
         raise BadData("a binary network cannot be pruned: a weight of one bit is never 0")
     float_graph = run_passes(loaded.graph, BINARY_PASSES)
-    bits = loaded.prescribed.bits.get(float_graph.inputs[0], recipe.bits)
-    image = fixed_point(*image_range(float_graph, loaded, recipe), bits)
-    graph = binarised(float_graph, image)
+    graph = binarised(float_graph, _binary_image(float_graph, loaded, recipe))
     return Network(name, graph, _random_source(graph), float_graph, loaded.host_operators)
+
+
+def _binary_image(graph: Graph, loaded: Loaded, recipe: Recipe) -> Quantisation:
+    """Of the input: what a QONNX file prescribes, or fixed point over the input's range."""
+    (name,), prescribed = graph.inputs, loaded.prescribed.bits
+    for other in set(prescribed) & set(graph.tensors) - {name}:
+        rule = f"map '{other}' has {prescribed[other]} bits: in a binary network only the input has more than one"
+        raise UnsupportedType(rule, file=graph.name)
+    if name not in prescribed:
+        return fixed_point(*image_range(graph, loaded, recipe), recipe.bits)
+    stated = activation_quantisation(*loaded.ranges[name], prescribed[name])
+    if stated.zero_point != 0:
+        raise UnsupportedType(
+            f"input '{name}' is unsigned, must be signed in a binary network", file=graph.name
+        )
+    return stated
 
 
 def from_float(

@@ -23,12 +23,14 @@ LARGEST_INTEGER = 1 << 20
 
 class Builder:
     """flattened: ONNX (channels, height, width) of each vector made from a map of several pixels, whose order
-    in ONNX is not the IR's. padded: source and (top, left, bottom, right) of each output of Pad."""
+    in ONNX is not the IR's. padded: source, (top, left, bottom, right) and value of each output of Pad.
+    compared: the map that a comparison with 0 reads, by the comparison's output."""
 
     def __init__(self, model: ModelRecord, image: Tensor) -> None:
         self.model = model
         self.flattened: dict[str, tuple[int, int, int]] = {}
-        self.padded: dict[str, tuple[str, Padding]] = {}
+        self.padded: dict[str, tuple[str, Padding, int]] = {}
+        self.compared: dict[str, str] = {}
         self._image = image
         self._aliases: dict[str, str] = {}
         self._tensors: dict[str, Tensor] = {image.name: image}
@@ -46,7 +48,8 @@ class Builder:
         return Graph(name, (self._image.name,), (output,), self._tensors, nodes, self._constants)
 
     def is_new(self, name: str) -> bool:
-        return name not in self._tensors and name not in self._aliases and name not in self.model.constants
+        known = (self._tensors, self._aliases, self.model.constants, self.compared)
+        return not any(name in names for names in known)
 
     def map(self, name: str) -> str:
         """The IR tensor of the feature map that an ONNX name stands for."""

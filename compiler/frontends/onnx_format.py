@@ -26,10 +26,12 @@ DATA_TYPES = (
     TensorProto.FLOAT,
     TensorProto.FLOAT16,
     TensorProto.DOUBLE,
+    TensorProto.INT8,
     TensorProto.INT32,
     TensorProto.INT64,
     TensorProto.BOOL,
 )
+INTEGER_TYPES = (TensorProto.INT8, TensorProto.INT32, TensorProto.INT64, TensorProto.BOOL)
 ONNX_DOMAINS = ("", "ai.onnx")
 ALIASES = ("Identity", "Dropout")
 
@@ -110,6 +112,8 @@ def _records(model: onnx.ModelProto, opset: int) -> ModelRecord:
             constants[_sole_output(node)] = _constant(node)
         elif node.kind == "ConstantOfShape" and node.inputs and node.inputs[0] in constants:
             constants[_sole_output(node)] = _filled(node, constants)
+        elif node.kind == "Cast" and node.inputs[:1] and node.inputs[0] in constants:
+            constants[_sole_output(node)] = _cast(node, constants[node.inputs[0]])
         elif node.kind in ALIASES:
             aliases[_sole_output(node)] = _alias(node)
         else:
@@ -120,6 +124,15 @@ def _records(model: onnx.ModelProto, opset: int) -> ModelRecord:
     outputs = tuple(aliases.get(name, name) for name in (_text(value.name) for value in graph.output))
     metadata = {_text(entry.key): _text(entry.value) for entry in model.metadata_props}
     return ModelRecord(opset, inputs, outputs, tuple(nodes), constants, aliases, metadata)
+
+
+def _cast(node: NodeRecord, values: Array) -> Array:
+    """A constant of another type: floats are kept as float32, integers as int64."""
+    target = node.attributes.get("to")
+    if target not in DATA_TYPES or (target in INTEGER_TYPES and values.dtype == np.float32):
+        rule = f"cast of {values.dtype} to element type {target}: to float, or of integers, is supported"
+        raise UnsupportedType(rule, node=node.name, operator=node.kind)
+    return values.astype(np.int64 if target in INTEGER_TYPES else np.float32)
 
 
 def _named(nodes: tuple[NodeRecord, ...]) -> tuple[NodeRecord, ...]:

@@ -90,15 +90,15 @@ def _clamped(start: int, end: int, size: int) -> tuple[int, int]:
 
 
 def pad(build: Builder, node: NodeRecord) -> None:
-    """Zeros around the map, which the convolution behind takes over as its padding, or channels of zeros."""
+    """Zeros around the map, or ones or minus ones, which the convolution behind takes over as its padding, or
+    channels of zeros."""
     only(node, "mode", "pads", "value")
     if attribute(node, "mode", "constant") != "constant":
         raise UnsupportedOperator("mode must be constant")
     name, pads, value, axes = inputs(node, 1, 4)
     if axes:
         raise UnsupportedOperator("axes must be left out")
-    if (value and np.any(build.constant(value, "value"))) or attribute(node, "value", 0.0):
-        raise UnsupportedOperator("value must be 0")
+    filling = _filling(build, node, value)
     amounts = _integers(build, pads, "pads") if pads else attribute(node, "pads", (0,) * (2 * DIMENSIONS))
     if len(amounts) != 2 * DIMENSIONS or any(not 0 <= amount <= MOST_PADDING for amount in amounts):
         raise UnsupportedOperator(f"pads {amounts} must be {2 * DIMENSIONS} numbers of 0 to {MOST_PADDING}")
@@ -107,9 +107,20 @@ def pad(build: Builder, node: NodeRecord) -> None:
     around = (top, left, bottom, right)
     if amounts[0] or amounts[DIMENSIONS] or (any(around) and before + after):
         raise UnsupportedOperator(f"pads {amounts} must be on height and width, or on channels")
+    if before + after and filling:
+        raise UnsupportedOperator(f"value is {filling}, must be 0 in channels")
     if before + after:
         build.make(node, Pad(before, after), source)
     elif any(around):
-        build.padded[node.outputs[0]] = (source, around)
+        build.padded[node.outputs[0]] = (source, around, filling)
     else:
         build.alias(node, source)
+
+
+def _filling(build: Builder, node: NodeRecord, value: str) -> int:
+    """What is put around: 0, or 1 or -1 for a binary network."""
+    given = build.constant(value, "value").reshape(-1) if value else np.empty(0)
+    filling = float(given[0]) if given.size else attribute(node, "value", 0.0)
+    if given.size > 1 or filling not in (-1.0, 0.0, 1.0):
+        raise UnsupportedOperator("value must be 0, or 1 or -1 around bits")
+    return int(filling)

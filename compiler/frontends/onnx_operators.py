@@ -12,6 +12,7 @@ from compiler.errors import AssayError, DynamicShape, IllegalGraph, MalformedFil
 from compiler.frontends.onnx_builder import Builder, Floats, attribute, inputs, only
 from compiler.frontends.onnx_format import NodeRecord
 from compiler.frontends.onnx_moves import concat, pad, strided_slice
+from compiler.frontends.onnx_signs import bipolar, greater_or_equal, sign, where
 from compiler.frontends.onnx_windows import (
     average_pool,
     convolution,
@@ -19,6 +20,7 @@ from compiler.frontends.onnx_windows import (
     max_pool,
     reduce_mean,
 )
+from compiler.frontends.qonnx_quantiser import DOMAINS
 from golden.ir import Add, BatchNorm, Conv2D, FullyConnected, GraphError, Relu, Reshape
 
 
@@ -218,7 +220,9 @@ def _fully_connected(
     build.make(node, FullyConnected(), source, *names)
 
 
-RULES: dict[str, Callable[[Builder, NodeRecord], None]] = {
+Rule = Callable[[Builder, NodeRecord], None]
+BIPOLAR: dict[str, Rule] = {f"{domain}.BipolarQuant": bipolar for domain in DOMAINS}
+RULES: dict[str, Rule] = BIPOLAR | {
     "Add": _add,
     "AveragePool": average_pool,
     "BatchNormalization": _batch_norm,
@@ -227,6 +231,7 @@ RULES: dict[str, Callable[[Builder, NodeRecord], None]] = {
     "Conv": convolution,
     "Flatten": _flatten,
     "Gemm": _gemm,
+    "GreaterOrEqual": greater_or_equal,
     "GlobalAveragePool": global_average_pool,
     "MatMul": _matmul,
     "MaxPool": max_pool,
@@ -234,6 +239,8 @@ RULES: dict[str, Callable[[Builder, NodeRecord], None]] = {
     "ReduceMean": reduce_mean,
     "Relu": _relu,
     "Reshape": _reshape,
+    "Sign": sign,
     "Slice": strided_slice,
     "Sum": _add,
+    "Where": where,
 }

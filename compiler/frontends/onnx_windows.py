@@ -17,10 +17,10 @@ WINDOW = ("auto_pad", "dilations", "kernel_shape", "pads", "strides")
 
 
 def convolution(build: Builder, node: NodeRecord) -> None:
-    """Weights (out, in, h, w) become (out, h, w, in); a Pad in front joins the padding."""
+    """Weights (out, in, h, w) become (out, h, w, in); a Pad in front joins the padding, or is it if not of zeros."""
     only(node, *WINDOW, "group")
     name, weights, bias = inputs(node, 2, 3)
-    name, before = build.padded.get(name, (name, NO_PADDING))
+    name, before, value = build.padded.get(name, (name, NO_PADDING, 0))
     source = build.image_map(name)
     values = build.floats(weights, "weights", 4)
     group, channels = attribute(node, "group", 1), build.shape(source)[3]
@@ -33,12 +33,15 @@ def convolution(build: Builder, node: NodeRecord) -> None:
         raise MalformedFile(f"kernel_shape contradicts weights of {values.shape}")
     stride = _pair(node, "strides", (1, 1))
     size = _padded_size(build.shape(source), before)
-    padding = _sum(before, _padding(node, size, kernel, stride))
+    own = _padding(node, size, kernel, stride)
+    if value and any(own):
+        raise UnsupportedOperator(f"pads with zeros around a Pad of {value}")
+    padding = _sum(before, own)
     check_window(kernel, padding)
     names = [build.keep(weights, values.transpose(0, 2, 3, 1))]
     if bias:
         names.append(build.keep(bias, build.floats(bias, "bias", 1)))
-    build.make(node, Conv2D(stride, padding), source, *names)
+    build.make(node, Conv2D(stride, padding, padding_value=value), source, *names)
 
 
 def max_pool(build: Builder, node: NodeRecord) -> None:

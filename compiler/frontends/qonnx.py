@@ -1,8 +1,9 @@
 """QONNX, as Brevitas writes it: the `Quant` nodes are taken out of a model, and what they say is kept.
 
-A Quant of weights is carried out: its integers are the integers on the array. A Quant of a map becomes the
-map's range and bits. In the IR pools and what moves data keep the quantisation of what they read, and a map
-has one quantisation: a model that says otherwise is refused, naming the node.
+A Quant or BipolarQuant of weights is carried out: its integers are the integers on the array. A Quant of a map
+becomes the map's range and bits, a BipolarQuant of a map stays, as its sign. In the IR pools and what moves data
+keep the quantisation of what they read, and a map has one quantisation: a model that says otherwise is refused,
+naming the node.
 """
 
 from __future__ import annotations
@@ -15,12 +16,21 @@ import numpy.typing as npt
 from compiler.errors import AssayError, UnsupportedOperator, UnsupportedType
 from compiler.frontends.loaded import IntegerWeights, Prescribed, Range
 from compiler.frontends.onnx_format import ModelRecord, NodeRecord
-from compiler.frontends.qonnx_quantiser import DOMAINS, WEIGHT_BITS, Quantiser, quantiser
+from compiler.frontends.qonnx_quantiser import (
+    BINARY_INPUT_BITS,
+    DOMAINS,
+    MAP_BITS,
+    WEIGHT_BITS,
+    Quantiser,
+    bipolar,
+    quantiser,
+)
 from golden.ir import Array
 
 AVERAGES = ("AveragePool", "GlobalAveragePool", "ReduceMean")
 MOVES = ("Concat", "Flatten", "MaxPool", "Pad", "Reshape", "Slice")
 QUANT = ("Quant", "IntQuant")
+BIPOLAR = "BipolarQuant"
 PRODUCTS = ("Conv", "Gemm", "MatMul")
 
 
@@ -58,6 +68,7 @@ class _Reader:
 
     def __init__(self, model: ModelRecord) -> None:
         self._model = model
+        self._binary = any(_custom(node) == BIPOLAR for node in model.nodes)
         self._constants = dict(model.constants)
         self._names: dict[str, str] = {}
         self._nodes: list[NodeRecord] = []
@@ -68,11 +79,13 @@ class _Reader:
         """One node, after those before it."""
         kind, whole = _custom(node), node
         node = replace(node, inputs=tuple(self._names.get(name, name) for name in node.inputs))
-        if kind and kind not in QUANT:
-            raise UnsupportedOperator("of QONNX's operators Quant alone is supported, with 4 or 8 bits")
+        if kind and kind not in (*QUANT, BIPOLAR):
+            raise UnsupportedOperator("of QONNX's operators Quant and BipolarQuant alone are supported")
         if node.kind == "Transpose" and node.inputs[:1] and node.inputs[0] in self._constants:
             self._transpose(node)
-        elif not kind:
+        elif kind == BIPOLAR and node.inputs[:1] and node.inputs[0] in self._constants:
+            self._constants[node.outputs[0]] = bipolar(node, self._constants)
+        elif kind in ("", BIPOLAR):
             self._nodes.append(node)
         elif node.inputs[:1] and node.inputs[0] in self._constants:
             self._quantise_constant(node)
@@ -99,7 +112,7 @@ class _Reader:
     def _quantise_map(self, node: NodeRecord, raw: str) -> None:
         """raw: the map's name in the file, which nothing but quantisers like this one may read."""
         source, found = node.inputs[0], quantiser(node, self._constants)
-        found.map_range()
+        found.check_map(BINARY_INPUT_BITS if self._binary else MAP_BITS)
         if source in self._maps and not self._maps[source].same_as(found):
             raise UnsupportedOperator(f"map '{source}' is quantised in two ways")
         readers = [reader for reader in self._model.nodes if raw in reader.inputs]

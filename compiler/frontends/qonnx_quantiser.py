@@ -1,7 +1,8 @@
 """One `Quant` node of QONNX: what it says, and what it does to a constant.
 
 Source: QONNX's operator definition. Quant(x, scale, zero point, bit width) gives
-scale * (clamp(round(x / scale + zero point), lowest, highest) - zero point).
+scale * (clamp(round(x / scale + zero point), lowest, highest) - zero point); BipolarQuant(x, scale) gives scale
+where x >= 0 and -scale elsewhere.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ DOMAINS = ("qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas")
 NEAREST = ("ROUND", "HALF_EVEN")
 MOST_BITS = 32
 MAP_BITS = (4, 8)
+BINARY_INPUT_BITS = (6, 8)
 WEIGHT_BITS = range(2, 9)
 
 Floats = npt.NDArray[np.float64]
@@ -53,13 +55,16 @@ class Quantiser:
             raise MalformedFile(f"scale of {self.scale.shape} does not suit {values.shape}")
         return np.clip(steps, self.lowest, self.highest).astype(np.int64)
 
-    def map_range(self) -> Range:
-        """Real values of the lowest and highest integer. Raises an AssayError where no map can be so."""
+    def check_map(self, allowed: tuple[int, int]) -> None:
+        """Raises an AssayError where no map of these bits can be so."""
         if self.scale.size != 1:
             raise UnsupportedType(f"a map has one scale, here {self.scale.size}")
-        if self.bits not in MAP_BITS or self.narrow:
+        if self.bits not in allowed or self.narrow:
             what = f"{self.bits} bits{' without the lowest integer' if self.narrow else ''}"
-            raise UnsupportedType(f"a map has {what}, must have all of 4 or 8 bits")
+            raise UnsupportedType(f"a map has {what}, must have all of {allowed[0]} or {allowed[1]} bits")
+
+    def map_range(self) -> Range:
+        """Real values of the lowest and highest integer of a map."""
         scale = float(self.scale.reshape(-1)[0])
         return self.lowest * scale, self.highest * scale
 
@@ -67,6 +72,26 @@ class Quantiser:
         """Of two quantisers of maps."""
         mine, others = ((q.bits, q.signed, float(q.scale.reshape(-1)[0])) for q in (self, other))
         return mine == others
+
+
+def bipolar(node: NodeRecord, constants: Mapping[str, Array]) -> npt.NDArray[np.float32]:
+    """What BipolarQuant makes of a constant. Raises an AssayError, without the node's name."""
+    if len(node.inputs) != 2 or len(node.outputs) != 1:
+        raise MalformedFile(
+            f"has {len(node.inputs)} inputs and {len(node.outputs)} outputs, must have 2 and 1"
+        )
+    if node.inputs[1] not in constants:
+        raise UnsupportedOperator(f"scale '{node.inputs[1]}' must be constant")
+    values, scale = constants[node.inputs[0]], constants[node.inputs[1]].astype(np.float32)
+    if scale.size == 0 or not np.all(scale > 0):
+        raise MalformedFile("every scale must be above zero")
+    try:
+        found = np.where(values >= 0, scale, -scale)
+    except ValueError:
+        raise MalformedFile(f"scale of {scale.shape} does not suit {values.shape}") from None
+    if found.shape != values.shape:
+        raise MalformedFile(f"scale of {scale.shape} does not suit {values.shape}")
+    return found.astype(np.float32)
 
 
 def quantiser(node: NodeRecord, constants: Mapping[str, Array]) -> Quantiser:

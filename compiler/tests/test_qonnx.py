@@ -161,9 +161,9 @@ def _chain(**quant: Any) -> QonnxModel:
     return model
 
 
-def _bipolar() -> QonnxModel:
+def _truncated() -> QonnxModel:
     model = _chain()
-    model.node("BipolarQuant", model.values("one", np.float32(1)), domain=DOMAIN)
+    model.node("Trunc", model.values("one", np.float32(1)), domain=DOMAIN)
     return model
 
 
@@ -209,7 +209,10 @@ def _negated_lowest() -> QonnxModel:
 
 
 REFUSED: dict[str, tuple[Callable[[], QonnxModel], str]] = {
-    "one bit": (_bipolar, r"node 'n4' \(.*BipolarQuant\): of QONNX's operators Quant alone"),
+    "another operator": (
+        _truncated,
+        r"node 'n4' \(.*Trunc\): of QONNX's operators Quant and BipolarQuant alone",
+    ),
     "bits of a map": (lambda: _chain(bits=5), r"node 'n3' .*a map has 5 bits, must have all of 4 or 8"),
     "fraction of bits": (lambda: _chain(bits=4.5), "bit width must be one whole number"),
     "narrow map": (lambda: _chain(narrow=1), "4 bits without the lowest integer"),
