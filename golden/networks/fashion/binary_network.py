@@ -1,7 +1,7 @@
 """The binary network in torch: weights and maps are -1 or +1, and gradients pass straight through their signs.
 
 Source of the training: Courbariaux et al., "Binarized Neural Networks" (arXiv 1602.02830). Weights in training are real
-numbers between -1 and 1, of which the sign is used.
+numbers within [-1, 1], of which the sign is used.
 """
 
 # mypy: disable-error-code="misc, untyped-decorator"
@@ -22,7 +22,6 @@ INPUT_LIMIT = 128
 """Pixels are numbers of 8 bits, -128 to 127; the network reads them divided by this."""
 INITIAL_WEIGHT = 0.1
 """Weights begin evenly spread over [-INITIAL_WEIGHT, INITIAL_WEIGHT]."""
-LARGEST_WEIGHT = 0.99
 FACTOR_LIMIT = 32767
 """The largest factor of a score: int16."""
 FIXED_POINT_EPSILON = 2.0**-17
@@ -84,9 +83,9 @@ class BinaryNetwork(nn.Module):
 
     @torch.no_grad()
     def clip(self) -> None:
-        """Weights back to where the gradient of their sign is not 0, or nothing would ever move them again."""
+        """Weights back into [-1, 1]. One that has got to an end stays there: the gradient of its sign is 0."""
         for weight in self.weights.values():
-            weight.clamp_(-LARGEST_WEIGHT, LARGEST_WEIGHT)
+            weight.clamp_(-1, 1)
 
 
 @torch.no_grad()
