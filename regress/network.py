@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tb.apart import run_apart
 from tb.launch import run_network
 
 SHOWN_FAILURES = 10
+SHOWN_CLASSES = 16
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,8 @@ def show(result: Mapping[str, Any], console: Console) -> None:
     console.print(layer_table(result))
     for failure in result["failures"][:SHOWN_FAILURES]:
         console.print(failure, style="red", markup=False, highlight=False, soft_wrap=True)
+    if result.get("classes"):
+        console.print(classes_line(result["classes"]), markup=False, highlight=False, soft_wrap=True)
     if result.get("trace"):
         console.print(f"waves: {result['trace']}", markup=False, highlight=False, soft_wrap=True)
     if result.get("settings"):
@@ -163,6 +166,12 @@ def show(result: Mapping[str, Any], console: Console) -> None:
     colour = "green" if result["verdict"] == "pass" else "red"
     line = f"{result['verdict']}: {speed_line(result)}"
     console.print(line, style=colour, highlight=False, soft_wrap=True)
+
+
+def classes_line(classes: Sequence[str]) -> str:
+    """What the first images were taken for."""
+    more = len(classes) - SHOWN_CLASSES
+    return f"classes: {', '.join(classes[:SHOWN_CLASSES])}{f', and {more} more' if more > 0 else ''}"
 
 
 def settings_line(settings: Mapping[str, Any]) -> str:
