@@ -36,7 +36,7 @@ timing: setup ## print each module's logic delay against its limit
 resources: setup ## print each module's cells, and the shares of the device
 	@$(BIN)/python -m regress.resources $(or $(VARIANT),systolic) $(or $(CONFIG),small)
 
-accuracy: setup ## print accuracy of float, int8, int4 and pruned on all 10,000 test images
+accuracy: setup ## print accuracy of float, int8, int4, pruned and binary on all 10,000 test images
 	@$(BIN)/python -m compiler.accuracy
 
 lint: setup ## ruff, mypy, import rules

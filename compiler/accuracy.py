@@ -1,4 +1,4 @@
-"""Prints the accuracy of the Fashion-MNIST network on all 10,000 test images: float, int8, int4 and int4 pruned.
+"""Prints the accuracy of the Fashion-MNIST networks on all 10,000 test images: float, int8, int4, int4 pruned, binary.
 
 `python -m compiler.accuracy` runs golden, which the RTL equals bit by bit. Without the data set installed it
 prints how to get it, and exits with code 3.
@@ -40,8 +40,8 @@ def _classes(graph: Graph, images: Array) -> npt.NDArray[np.int64]:
 
 
 def accuracies(pixels: fashion.Images, labels: fashion.Labels) -> Iterator[tuple[str, float]]:
-    """(what, share of correct classes) of the float network, each quantised one, and those fine-tuned for 2:4
-    and 1:4."""
+    """(what, share of correct classes) of the float network, each quantised one, those fine-tuned for 2:4 and
+    1:4, and the binary one."""
     int8 = load("fashion_int8")
     assert int8.float_graph is not None
     yield "float", _share(predictions(int8.float_graph, as_real(pixels, "")), labels)
@@ -50,6 +50,7 @@ def accuracies(pixels: fashion.Images, labels: fashion.Labels) -> Iterator[tuple
         network = load("fashion_int4", sparsity=sparsity)
         what = "int4" if sparsity == DENSE else f"int4, {sparsity}"
         yield what, _share(_integer_predictions(network, pixels), labels)
+    yield "binary", _share(_integer_predictions(load("fashion_bnn"), pixels), labels)
 
 
 def _integer_predictions(network: Network, pixels: fashion.Images) -> npt.NDArray[np.int64]:

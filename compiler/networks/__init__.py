@@ -16,6 +16,7 @@ _SPECS = {
     for spec in (
         fashion.INT8,
         fashion.INT4,
+        fashion.BNN,
         resnet8.SPEC,
         resnet20.SPEC,
         squeezenet10.SPEC,

@@ -1,4 +1,4 @@
-"""The network trained here, with the first 500 test images of Fashion-MNIST."""
+"""The networks trained here, with the first 500 test images of Fashion-MNIST."""
 
 from __future__ import annotations
 
@@ -41,6 +41,11 @@ def _int4(settings: Settings) -> Network:
     return _with_images(replace(made, kept=settings.kept), INT4.name)
 
 
+def _bnn(settings: Settings) -> Network:
+    """The binary network. Its image is pixels less 128, which stand for -1 up to 1 in steps of 1/128."""
+    return _with_images(from_onnx(fashion.BINARY_MODEL, settings.bits), BNN.name)
+
+
 def tuned_file(sparsity: str) -> Path:
     """The .onnx file of the network fine-tuned for 4 bits and a sparsity."""
     return fashion.INT4_MODEL if sparsity == DENSE else fashion.FOLDER / TUNED_FOR[sparsity]
@@ -62,3 +67,4 @@ def _absent(file: Path) -> str:
 
 INT8 = NetworkSpec("fashion_int8", _int8, lambda: _absent(fashion.FLOAT_MODEL))
 INT4 = NetworkSpec("fashion_int4", _int4, lambda: _absent(fashion.INT4_MODEL), bits=(4,))
+BNN = NetworkSpec("fashion_bnn", _bnn, lambda: _absent(fashion.BINARY_MODEL), sparsities=(DENSE,))

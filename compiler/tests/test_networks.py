@@ -56,16 +56,17 @@ def test_fashion_macs(name: str) -> None:
 
 
 def test_names_are_known_and_others_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert {
+    assert set(names()) == {
         "fashion_int8",
         "fashion_int4",
+        "fashion_bnn",
         "resnet8",
         "resnet20",
         "squeezenet10",
         "resnet50",
         "cnv",
         "bcnn_cifar10",
-    } == set(names())
+    }
     with pytest.raises(UnknownName, match="no network 'lenet': there are fashion_int8"):
         load("lenet")
     monkeypatch.delenv("ASSAY_MODELS", raising=False)
@@ -80,6 +81,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "sparsity": ("fashion_int4", {"sparsity": "2"}, "--sparsity is '2', must be 4:4, 2:4, 1:4"),
     "bits of a network": ("fashion_int8", {"bits": 4}, "fashion_int8: comes in 8 bits, not in 4"),
     "pruned though quantised": ("resnet8", {"sparsity": "1:4"}, "resnet8: cannot be pruned to 1:4"),
+    "pruned though binary": ("fashion_bnn", {"sparsity": "2:4"}, "fashion_bnn: cannot be pruned to 2:4"),
     "ends of 8 bits": ("fashion_int8", {"end_weights": 4}, "--end-weights 4 is for networks of 4 bits"),
     "ends of a file": ("a.onnx", {"end_weights": 4}, "a.onnx: --end-weights 4 is for networks of 4 bits"),
     "calibration": ("fashion_int8", {"calibration": "x"}, "--calibration is for float .onnx files"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 from pathlib import Path
 
@@ -12,11 +13,12 @@ import pytest
 from onnx import numpy_helper
 
 from golden.networks import fashion
-from golden.networks.fashion import topology
+from golden.networks.fashion import binary_topology, topology
 
 INT4_MODELS = (fashion.INT4_MODEL, *fashion.PRUNED_MODELS.values())
 MODELS = (fashion.FLOAT_MODEL, *INT4_MODELS)
 BLOCK = 4
+LARGEST_BINARY_FILE = 600_000
 OPERATORS = {"Conv", "BatchNormalization", "Relu", "Add", "MaxPool", "GlobalAveragePool", "Flatten", "Gemm"}
 
 
@@ -112,6 +114,57 @@ def test_int4_weights_lie_on_their_steps(path: Path) -> None:
         channels = array.reshape(len(array), -1).astype(np.float64)
         steps = channels * limit / np.abs(channels).max(axis=1, keepdims=True)
         np.testing.assert_allclose(steps, np.rint(steps), atol=1e-4, err_msg=name)
+
+
+def test_readme_table_is_the_binary_topology() -> None:
+    """Every layer's row states weights and MACs, and the last row the totals."""
+    rows = [line.split("|") for line in (fashion.FOLDER / "README.md").read_text().splitlines()]
+    stated = {row[1].strip(" `"): (row[4].strip(), row[5].strip()) for row in rows if len(row) == 7}
+    counts = topology.macs(binary_topology.LAYERS)
+    weights = {layer.name: math.prod(topology.weight_shape(layer)) for layer in binary_topology.weighted()}
+    for name, count in counts.items():
+        assert stated[name] == (f"{weights[name]:,}", f"{count:,}")
+    totals = (f"{sum(weights.values()):,}", f"{sum(counts.values()):,}")
+    assert stated["total, binary"] == totals == ("467,488", "18,691,840")
+
+
+def test_binary_model_has_weights_of_one_bit() -> None:
+    """int8 of -1 and +1 in the shapes of the layer list, both about equally often; the file is small."""
+    values = initializers(onnx.load(fashion.BINARY_MODEL))
+    assert fashion.BINARY_MODEL.stat().st_size < LARGEST_BINARY_FILE
+    for layer in binary_topology.weighted():
+        bits = values[f"{layer.name}.bits"]
+        assert bits.dtype == np.int8 and bits.shape == topology.weight_shape(layer)
+        assert set(np.unique(bits)) == {-1, 1} and abs(bits.mean()) < 0.4
+        assert values[f"{layer.name}.bn.variance"].min() > 0
+        assert values[f"{layer.name}.bn.gain"].shape == (layer.channels_out,)
+
+
+def test_binary_model_has_the_nodes_of_its_topology() -> None:
+    """In their order, with one sign a layer but the last and one a weight."""
+    nodes = onnx.load(fashion.BINARY_MODEL).graph.node
+    known = {layer.name for layer in binary_topology.LAYERS}
+    assert [node.name for node in nodes if node.name in known] == [
+        layer.name for layer in binary_topology.LAYERS
+    ]
+    signs = sum(node.op_type == "BipolarQuant" for node in nodes)
+    assert signs == 2 * len(binary_topology.weighted()) - 1
+
+
+def test_scores_of_the_binary_model_are_fixed_point() -> None:
+    """Batch norm of the last layer is a factor of 16 bits and an offset, both over one power of two."""
+    model, last = onnx.load(fashion.BINARY_MODEL), binary_topology.weighted()[-1].name
+    values = {
+        role: initializers(model)[f"{last}.bn.{role}"] for role in ("gain", "offset", "mean", "variance")
+    }
+    (norm,) = (node for node in model.graph.node if node.name == f"{last}.bn")
+    (epsilon,) = (onnx.helper.get_attribute_value(attribute) for attribute in norm.attribute)
+    assert not values["mean"].any() and (values["variance"] + np.float32(epsilon) == 1).all()
+    scale = np.abs(values["gain"]).max() / 32767
+    assert np.log2(scale) == np.floor(np.log2(scale))
+    for role in ("gain", "offset"):
+        steps = values[role].astype(np.float64) / scale
+        assert np.array_equal(steps, np.round(steps))
 
 
 @pytest.mark.parametrize(("path", "least"), [(fashion.FLOAT_MODEL, 0.91), (fashion.INT4_MODEL, 0.89)])

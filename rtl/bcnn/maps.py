@@ -12,7 +12,7 @@ IMAGE_BITS = 16
 
 @dataclass(frozen=True)
 class Turns:
-    """A producer's turns: it starts an image when there is `room`, and tells `reserve` with its `image`, later `filled`.
+    """A producer: it starts an image when there is `room`, and tells `reserve` with its `image`, later `filled`.
 
     write_half, made: the half that is being filled, and with which image.
     """

@@ -18,6 +18,8 @@ INT4_MODEL = FOLDER / "fashion_int4.onnx"
 """The network fine-tuned for int4, batch norm folded; ranges and bit widths in its metadata."""
 PRUNED_MODELS = {kept: FOLDER / f"fashion_int4_{kept}of4.onnx" for kept in (2, 1)}
 """The int4 network with at most 2 or 1 non-zero weights in every block of 4 (``pruning.py``)."""
+BINARY_MODEL = FOLDER / "fashion_bnn.onnx"
+"""The binary network, in the manner of QONNX (``binary_topology.py``)."""
 TEST_IMAGES = FOLDER / "test500.npz"
 CALIBRATION_IMAGES = FOLDER / "calibration.npz"
 DATASET = Path("/usr/share/datasets/fashion-mnist")

@@ -1,4 +1,4 @@
-"""What both trainings share: augmentation, the one-cycle loop, accuracy."""
+"""What all trainings share: augmentation, the one-cycle loop, accuracy."""
 
 # mypy: disable-error-code="misc, untyped-decorator"
 # torch is absent where types are checked, so its classes and decorators are untyped there.
@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,7 @@ def fit(
     optimiser: torch.optim.Optimizer,
     data: tuple[Images, Labels],
     schedule: Schedule,
+    after_epoch: Callable[[], None] = lambda: None,
 ) -> None:
     """Train in place, printing loss and training accuracy of each epoch."""
     steps = schedule.epochs * (len(data[0]) // schedule.batch)
@@ -62,6 +63,7 @@ def fit(
             f"training accuracy {100 * correct / seen:.2f} %, {time.monotonic() - start:.0f} s",
             flush=True,
         )
+        after_epoch()
 
 
 def batches(

@@ -7,6 +7,7 @@ blocks (identity, 1x1 projection at stride 1, 1x1 projection at stride 2), globa
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 IMAGE = "image"
@@ -55,7 +56,7 @@ class GlobalAveragePooling:
 
 @dataclass(frozen=True)
 class FullyConnected:
-    """Classifier on the flattened source."""
+    """Product with the flattened source."""
 
     name: str
     source: str
@@ -101,10 +102,10 @@ def range_sources() -> dict[str, str]:
     return {layer.name: layer.source for layer in LAYERS if isinstance(layer, pooling)}
 
 
-def shapes() -> dict[str, tuple[int, ...]]:
-    """Shape of every tensor, (channels, height, width), or (channels,) after the classifier."""
+def shapes(layers: Sequence[Layer] = LAYERS) -> dict[str, tuple[int, ...]]:
+    """Shape of every tensor, (channels, height, width), or (channels,) after a fully connected layer."""
     found: dict[str, tuple[int, ...]] = {IMAGE: IMAGE_SHAPE}
-    for layer in LAYERS:
+    for layer in layers:
         found[layer.name] = _output_shape(layer, found)
     return found
 
@@ -125,11 +126,17 @@ def _output_shape(layer: Layer, found: dict[str, tuple[int, ...]]) -> tuple[int,
             return (layer.channels_out,)
 
 
-def macs() -> dict[str, int]:
+def macs(layers: Sequence[Layer] = LAYERS) -> dict[str, int]:
     """Multiply-accumulates of every convolution and fully connected layer, padding products included."""
-    found = shapes()
-    counts = {
-        layer.name: math.prod(found[layer.name]) * layer.channels_in * layer.kernel**2
-        for layer in convolutions()
+    found = shapes(layers)
+    return {
+        layer.name: math.prod(found[layer.name]) * math.prod(weight_shape(layer)[1:])
+        for layer in layers
+        if isinstance(layer, Convolution | FullyConnected)
     }
-    return counts | {classifier().name: classifier().channels_in * classifier().channels_out}
+
+
+def weight_shape(layer: Convolution | FullyConnected) -> tuple[int, ...]:
+    """(out, in, kernel, kernel), or (out, in) of a fully connected layer."""
+    kernel = (layer.kernel, layer.kernel) if isinstance(layer, Convolution) else ()
+    return (layer.channels_out, layer.channels_in, *kernel)

@@ -22,6 +22,7 @@ from golden.networks import fashion
 from golden.networks.fashion import export, topology
 from golden.networks.fashion.fitting import Schedule, accuracy, fit
 from golden.networks.fashion.float_network import FloatNetwork, folded
+from golden.networks.fashion.parameters import array, batch_norm
 from golden.networks.fashion.pruning import masks
 from golden.networks.fashion.quantised_network import (
     INT4,
@@ -161,29 +162,21 @@ def width_metadata(widths: Widths) -> dict[str, str]:
 def float_parameters(network: FloatNetwork) -> dict[str, export.Parameters]:
     """Parameters of every layer with batch norm kept apart."""
     convolutions = {
-        name: export.Parameters(_array(network.convolutions[name].weight), norm=_norm(network.norms[name]))
+        name: export.Parameters(
+            array(network.convolutions[name].weight), norm=batch_norm(network.norms[name])
+        )
         for name in network.convolutions
     }
-    last = export.Parameters(_array(network.classifier.weight), bias=_array(network.classifier.bias))
+    last = export.Parameters(array(network.classifier.weight), bias=array(network.classifier.bias))
     return convolutions | {topology.classifier().name: last}
 
 
 def quantised_parameters(network: QuantisedNetwork) -> dict[str, export.Parameters]:
     """Weights already on their quantisation steps, so that quantising them again gives the same integers."""
     return {
-        name: export.Parameters(_array(network.weight(name)), bias=_array(network.biases[name]))
+        name: export.Parameters(array(network.weight(name)), bias=array(network.biases[name]))
         for name in network.weights
     }
-
-
-def _norm(norm: nn.BatchNorm2d) -> export.BatchNorm:
-    gain, offset = _array(norm.weight), _array(norm.bias)
-    return export.BatchNorm(gain, offset, _array(norm.running_mean), _array(norm.running_var), norm.eps)
-
-
-def _array(values: Tensor) -> export.Array:
-    array: export.Array = values.detach().numpy()
-    return array
 
 
 def _report(kind: str, network: nn.Module) -> None:
