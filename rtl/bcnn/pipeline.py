@@ -179,6 +179,9 @@ def pipeline(clk, port, obs, cfg):
     ]
     reporting = report(clk, maps, works, port)
     observation = observe(clk, taps, maps, lane_counters, obs, cfg)
+    if layers[0].rows_at_once > 1:
+        unused(writes[0].lane, "rows are written whole")
+        unused(writes[0].group, "rows are written whole")
     for each in (maps[0].made, results.half, results.image, results.following, maps[count].write_half):
         unused(each, "the first and the last map are not shown by halves")
     return feeding, reading, numbering, result_turns, working, counting, reporting, observation
