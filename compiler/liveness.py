@@ -23,14 +23,16 @@ LOG_COLUMNS = 110
 
 
 def table(made: Network, layers: Sequence[LayerStatistics]) -> Table:
-    """One line a layer."""
+    """One line a layer; of a map of bits, the share of ones."""
     title = f"{made.name}, weights {'binary' if made.binary else made.settings()['sparsity']}"
     columns = Table("layer", "activation", title=title)
-    for name in ("zeros", "saturated", "distinct values"):
+    for name in ("zeros", "saturated", "distinct values", "ones"):
         columns.add_column(name, justify="right")
     for layer in layers:
         shares = f"{100 * layer.zeros:.1f} %", f"{100 * layer.saturated:.2f} %"
-        columns.add_row(layer.node, layer.activation, *shares, str(layer.distinct))
+        shares = shares if layer.ones is None else ("", "")
+        ones = "" if layer.ones is None else f"{100 * layer.ones:.1f} %"
+        columns.add_row(layer.node, layer.activation, *shares, str(layer.distinct), ones)
     return columns
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from tb.outcome import OUTPUTS_ONLY
 
 SHOWN_FAILURES = 10
 EQUAL = {True: "yes", False: "NO", None: "unseen"}
+SHOWN_CLASSES = 16
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,8 @@ def show(result: Mapping[str, Any], console: Console) -> None:
     console.print(layer_table(result))
     for failure in result["failures"][:SHOWN_FAILURES]:
         console.print(failure, style="red", markup=False, highlight=False, soft_wrap=True)
+    if result.get("classes"):
+        console.print(classes_line(result["classes"]), markup=False, highlight=False, soft_wrap=True)
     if result.get("trace"):
         console.print(f"waves: {result['trace']}", markup=False, highlight=False, soft_wrap=True)
     if result.get("settings"):
@@ -187,6 +190,12 @@ def pace_lines(result: Mapping[str, Any]) -> Iterator[str]:
         yield line
     if result.get("compared") == OUTPUTS_ONLY:
         yield f"checked: {OUTPUTS_ONLY}"
+
+
+def classes_line(classes: Sequence[str]) -> str:
+    """What the first images were taken for."""
+    more = len(classes) - SHOWN_CLASSES
+    return f"classes: {', '.join(classes[:SHOWN_CLASSES])}{f', and {more} more' if more > 0 else ''}"
 
 
 def settings_line(settings: Mapping[str, Any]) -> str:

@@ -77,6 +77,7 @@ def run_network(
         timeout_seconds=timeout_seconds,
     )  # fmt: skip
     result = network_result(prepared, done, outcomes, sizes)
+    result |= named_classes(made, outcomes[0].classes)
     labels = None if layers else made.labels(images, seed)
     if labels is not None:
         result["accuracy"] = accuracy(prepared, labels, outcomes[0].classes)
@@ -230,6 +231,12 @@ def result_of(outcome: RequestOutcome, config: Any) -> dict[str, Any]:
         "tensors": outcome.tensors,
         "failures": outcome.failures,
     }
+
+
+def named_classes(made: Network, classes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    """What the RTL takes each image for, by name; {} where classes have none, or the output is not the network's."""
+    found = classes.get(made.graph.outputs[0], ())
+    return {"classes": [made.classes[index] for index in found]} if made.classes and found else {}
 
 
 def accuracy(

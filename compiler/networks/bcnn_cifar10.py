@@ -35,7 +35,7 @@ LARGEST_INPUT = 31
 INPUT = Quantisation((1 / 32,), 0, 6)
 POOL = Pool2D("max", (2, 2), (2, 2))
 WEIGHTS_SEED = 1702
-SEEDING_IMAGES = 16
+SEEDING_IMAGES = 12
 SEEDING_SEED = 1 << 32
 """Beyond the seeds of inputs, so that the weights never see what is run."""
 FACTORS = (0.75, 1.25)

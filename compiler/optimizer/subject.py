@@ -19,6 +19,7 @@ from compiler.network import Labels, Network
 from compiler.networks import load, network
 from compiler.networks.spec import SPARSITIES
 from compiler.passes import FLOAT_PASSES, run_passes
+from compiler.passes.binarise import has_signs
 from golden.arithmetic import quantisation_of
 from golden.ir import Graph
 from golden.networks import fashion
@@ -70,6 +71,8 @@ def subject(
             raise BadData("has images of its own: data are for .onnx files and modules", file=name)
         return _named(name, count)
     loaded = load_factory(name) if is_factory(name) else load_onnx(name)
+    if has_signs(loaded.graph):
+        raise BadData("is binary: there is nothing to optimize", file=name)
     try:
         folded = run_passes(loaded.graph, FLOAT_PASSES)
     except AssayError as error:
@@ -118,7 +121,7 @@ def _named(name: str, count: int | None) -> Subject:
     if name in FASHION:
         return _fashion(name, count)
     made = load(network(name).name)
-    if made.float_graph is None:
+    if made.float_graph is None or made.binary:
         raise BadData("comes quantised: there is nothing to optimize", file=name)
     number = count or NAMED_IMAGES
     quantisation = quantisation_of(made.graph, made.graph.inputs[0])

@@ -19,6 +19,7 @@ from golden.run import run
 MOST_ZEROS = 0.80
 MOST_SATURATED = 0.05
 LEAST_DISTINCT = 8
+ONES = (0.02, 0.98)
 
 
 class DeadNetwork(AssayError):
@@ -28,21 +29,27 @@ class DeadNetwork(AssayError):
 @dataclass(frozen=True)
 class LayerStatistics:
     """zeros: share of values that are real 0; saturated: share at an end of the integers that is no limit of
-    the activation; distinct: number of different values. activation: of the node, '' without one."""
+    the activation; distinct: number of different values. activation: of the node, '' without one. ones: the
+    share of +1 in a map of one bit, which has no zeros and nothing to saturate; None of other maps."""
 
     node: str
     activation: str
     zeros: float
     saturated: float
     distinct: int
+    ones: float | None = None
 
     def __str__(self) -> str:
+        if self.ones is not None:
+            return f"{self.node}: {100 * self.ones:5.1f} % ones"
         shares = f"{100 * self.zeros:5.1f} % zeros, {100 * self.saturated:5.2f} % saturated"
         return f"{self.node}: {shares}, {self.distinct} distinct values"
 
     @property
     def complaint(self) -> str:
         """The rule that the layer breaks, or ''."""
+        if self.ones is not None:
+            return "" if ONES[0] <= self.ones <= ONES[1] else f"{self.ones:.1%} of the bits are ones"
         if self.activation and self.zeros > MOST_ZEROS:
             return (
                 f"{100 * self.zeros:.1f} % of the values are 0 after ReLU, at most {100 * MOST_ZEROS:.0f} %"
@@ -84,6 +91,8 @@ def _statistics(
     graph: Graph, node: Node, operator: Add | Conv2D | FullyConnected, values: Array
 ) -> LayerStatistics:
     quantisation = quantisation_of(graph, node.output)
+    if quantisation.bits == 1:
+        return LayerStatistics(node.name, "", 0.0, 0.0, len(np.unique(values)), float((values == 1).mean()))
     lowest, highest = activation_limits(operator.activation, quantisation)
     saturated = np.zeros(values.shape, dtype=bool)
     # A value at ReLU's 0 or ReLU6's 6 is where it belongs; one at the end of the integers may be cut off.

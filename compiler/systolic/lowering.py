@@ -29,6 +29,8 @@ from golden.ir import (
 )
 from rtl.systolic.config import Config
 
+BITS = (4, 8, 32)
+
 
 def lower(graph: Graph, config: Config) -> Plan:
     """The operations in execution order. Raises AssayError naming the node and the rule that it breaks."""
@@ -61,6 +63,11 @@ def _check_node(graph: Graph, node: Node) -> None:
     output = graph.tensor(node.output)
     if output.quantisation is None:
         raise UnsupportedType("the graph must be quantised", node=node.name, operator=operator)
+    for name in (*node.inputs, node.output):
+        quantisation = graph.tensor(name).quantisation if name else None
+        if quantisation is not None and quantisation.bits not in BITS:
+            rule = f"'{name}' is of int{quantisation.bits}: the systolic array multiplies 4 and 8 bits"
+            raise UnsupportedType(rule, node=node.name, operator=operator)
     if output.shape[0] != 1:
         raise UnsupportedOperator(
             f"a program runs one image, batch is {output.shape[0]}", node=node.name, operator=operator
