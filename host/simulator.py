@@ -38,6 +38,7 @@ def simulated(
     from tb.model import built_model, memory_words
 
     sizes = config_of(variant, config)
+    config = sizes.name  # of a file its absolute path
     usable, reason = find(simulator).available()
     if not usable:
         raise SimulatorError(f"{simulator} cannot be used: {reason}")

@@ -54,6 +54,7 @@ def run_apart(
     tb.launch.run_network. Raises what that does."""
     started = time.monotonic()
     sizes = find_config(variant, config)
+    config = sizes.name  # of a file its absolute path
     check_divisible("--apart", variant, sizes)
     made, whole = prepared_network(variant, network, sizes, images, input_path, seed, asked)
     prepare_folder(folder)

@@ -60,6 +60,7 @@ def run_network(
     and more. Raises AssayError for bad input, BuildError and SimulatorError for what is not the design's
     fault."""
     sizes = find_config(variant, config)
+    config = sizes.name  # of a file its absolute path
     if layers:
         check_divisible("--layers", variant, sizes)
     few = outputs_only and not layers  # layers alone are fed with golden tensors

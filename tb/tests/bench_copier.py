@@ -26,22 +26,28 @@ INPUT, OUTPUT = 0x1000, 0x4000
 SHAPE = (2, 4, 8)
 SETTINGS = MemorySettings(7, 200, Stalls(40, 60, 40, 60, 40), Reorder.BEATS)
 FAULT_REGISTER = 0x100
+# What copier.sv shows of itself, as parameters of the bench: like the array, and like a large pipeline.
+NARROW = {"EVENT_LANES": 1, "TAPS": 1, "TAP_BYTES": BYTES, "TAP_LANE_BITS": 8}
+WIDE = {"EVENT_LANES": 12, "TAPS": 15, "TAP_BYTES": 128, "TAP_LANE_BITS": 32}
+EVENT_LANES, TAPS, TAP_BYTES, LANE_BITS = (WIDE if os.environ.get("ASSAY_WIDE") else NARROW).values()
 
 
 def program() -> Program:
     """What the copier computes, as the layer table of a program: its tap address is the offset in the
     tensor."""
     shape = (1, *SHAPE)
-    seen = Observation(0, Geometry("copy", 0, 0, SIZE, 0, SIZE, 1))
+    run = LANE_BITS // 8
+    seen = Observation(0, Geometry("copy", TAPS - 1, 0, SIZE, 0, SIZE, 1, run=run, lane_pitch=run))
     layer = Layer("copy", ("copy",), 0, 0, {"copy": shape}, {"copy": "copy"}, (Region(0, SIZE),), (seen,))
     places = (Placement("input", shape, 0),), (Placement("copy", shape, 0),)
-    return Program("copier", "", 0, "copy", BYTES, SIZE, SIZE, 1, *places, (layer,), b"")
+    return Program("copier", "", 0, "copy", TAP_BYTES, SIZE, SIZE, 1, *places, (layer,), b"", LANE_BITS)
 
 
 def expectation(images: npt.NDArray[np.int8]) -> Expectation:
     """Output equals input."""
     made = program()
-    return Expectation(made.layers, {"copy": images}, (IMAGES,), made.outputs, partial(gather, made))
+    observe = partial(gather, made)
+    return Expectation(made.layers, {"copy": images}, (IMAGES,), made.outputs, observe, EVENT_LANES)
 
 
 @pyuvm.test()
@@ -51,7 +57,7 @@ class Copy(uvm_test):
     def build_phase(self) -> None:
         """Make the environment."""
         top: Any = cocotb.top
-        bench = Bench(top.control, Path.cwd(), BYTES, 65536, BYTES)
+        bench = Bench(top.control, Path.cwd(), BYTES, 65536, TAP_BYTES)
         self.env = Environment("env", self, bench, ControlTiming(3, 60), SEED)
 
     async def run_phase(self) -> None:

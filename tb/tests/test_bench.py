@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from regress.simulators import Build, Run, find
+from tb.tests.bench_copier import NARROW, WIDE
 
 HDL = Path(__file__).parents[1] / "hdl"
 SOURCES = (*sorted(HDL.glob("*.sv")), HDL / "tb_control.vlt", Path(__file__).parent / "hdl" / "copier.sv")
 
 
-def simulate(simulator: str, fault: int, folder: Path) -> list[str]:
-    """The failures that the bench told."""
+def simulate(simulator: str, fault: int, folder: Path, wide: bool = False) -> list[str]:
+    """The failures that the bench told. wide: the copier shows itself as a large pipeline does."""
     tool = find(simulator)
     available, reason = tool.available()
     if not available:
@@ -21,8 +22,8 @@ def simulate(simulator: str, fault: int, folder: Path) -> list[str]:
     build = Build(
         SOURCES,
         "tb_top",
-        {"TAPS": 1, "WORDS": 65536},
-        {"ASSAY_DUT": "copier"},
+        {**(WIDE if wide else NARROW), "WORDS": 65536},
+        {"ASSAY_DUT": "copier", **({"COPIER_WIDE": "1"} if wide else {})},
         arguments=arguments(simulator),
     )
     run = Run(
@@ -31,7 +32,7 @@ def simulate(simulator: str, fault: int, folder: Path) -> list[str]:
         "tb.tests.bench_copier",
         folder,
         seed=3,
-        environment={"ASSAY_FAULT": str(fault)},
+        environment={"ASSAY_FAULT": str(fault), "ASSAY_WIDE": "1" if wide else ""},
         timeout_seconds=30,
     )
     outcome = tool.run(run)
@@ -49,6 +50,19 @@ def test_bench_passes(simulator: str, tmp_path: Path) -> None:
     assert simulate(simulator, 0, tmp_path) == []
     counted, register = (tmp_path / "cycles.txt").read_text().split()
     assert counted == register
+
+
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+def test_many_taps_and_event_lanes(simulator: str, tmp_path: Path) -> None:
+    """The only lane that ends layers has counters of its own, to which nothing is added at the end."""
+    assert simulate(simulator, 0, tmp_path, wide=True) == []
+    counted, register = map(int, (tmp_path / "cycles.txt").read_text().split())
+    assert 0 < counted < register
+
+
+def test_a_fault_is_found_on_the_last_of_many_taps(tmp_path: Path) -> None:
+    failures = simulate("icarus", 1, tmp_path, wide=True)
+    assert any("node copy (n, y, x, c) = (0, 0, 0, 0): expected" in failure for failure in failures)
 
 
 def test_simulators_agree(tmp_path: Path) -> None:

@@ -1,8 +1,15 @@
 // The smallest accelerator that keeps the ports of the contract: it copies one burst for each image, shows it on
 // tap 0 and ends layer 0. The testbench is tested with it. Variant register 0x100 holds a fault to make:
+// With COPIER_WIDE it shows itself as a large pipeline does: on the last of 15 taps, which are cut into lanes of four
+// bytes, and the last of 12 event lanes.
 // 1: the byte shown and written is wrong; 2: writes one burst beyond its output; 3: never ends.
 module copier #(
-    parameter integer BYTES = 16
+    parameter integer BYTES = 16,
+`ifdef COPIER_WIDE
+    parameter integer EVENT_LANES = 12, TAPS = 15, TAP_BYTES = 128, LANE_BYTES = 4
+`else
+    parameter integer EVENT_LANES = 1, TAPS = 1, TAP_BYTES = BYTES, LANE_BYTES = 1
+`endif
 ) (
     input wire clk, input wire rst, output wire irq,
     input wire ctrl_awvalid, output wire ctrl_awready, input wire [11:0] ctrl_awaddr,
@@ -21,11 +28,12 @@ module copier #(
     output wire mem_wvalid, input wire mem_wready, output wire [8*BYTES-1:0] mem_wdata,
     output wire [BYTES-1:0] mem_wstrb, output wire mem_wlast,
     input wire mem_bvalid, output wire mem_bready, input wire [1:0] mem_bid, input wire [1:0] mem_bresp,
-    output wire obs_event_valid, output wire [11:0] obs_event_layer, output wire [15:0] obs_event_image,
-    output wire [575:0] obs_counters,
-    output wire obs_tap_valid, output wire [7:0] obs_tap_lanes, output wire [11:0] obs_tap_layer,
-    output wire [15:0] obs_tap_image, output wire [31:0] obs_tap_address, output wire [23:0] obs_tap_tag,
-    output wire [8*BYTES-1:0] obs_tap_data
+    output wire [EVENT_LANES-1:0] obs_event_valid, output wire [12*EVENT_LANES-1:0] obs_event_layer,
+    output wire [16*EVENT_LANES-1:0] obs_event_image, output wire [576*EVENT_LANES-1:0] obs_counters,
+    output wire [TAPS-1:0] obs_tap_valid, output wire [8*TAPS-1:0] obs_tap_lanes,
+    output wire [12*TAPS-1:0] obs_tap_layer, output wire [16*TAPS-1:0] obs_tap_image,
+    output wire [32*TAPS-1:0] obs_tap_address, output wire [24*TAPS-1:0] obs_tap_tag,
+    output wire [8*TAP_BYTES*TAPS-1:0] obs_tap_data
 );
     localparam integer BEATS = 4;
     localparam [1:0] IDLE = 0, ADDRESS = 1, DATA = 2, RESPONSE = 3;
@@ -129,15 +137,25 @@ module copier #(
     assign mem_wstrb = {BYTES{1'b1}};
     assign mem_wlast = offset == (BEATS - 1) * BYTES;
     assign mem_bready = state == RESPONSE;
-    assign obs_event_valid = finished;
+
+    // The last lane, and the last tap.
+    wire [EVENT_LANES-1:0] event_valid = finished;
+    wire [16*EVENT_LANES-1:0] event_image = image;
+    wire [576*EVENT_LANES-1:0] event_counters = cycles;
+    assign obs_event_valid = event_valid << (EVENT_LANES - 1);
     assign obs_event_layer = 0;
-    assign obs_event_image = image;
-    assign obs_counters = {512'd0, cycles};
-    assign obs_tap_valid = mem_wvalid && mem_wready;
-    assign obs_tap_lanes = BYTES;
+    assign obs_event_image = event_image << 16 * (EVENT_LANES - 1);
+    assign obs_counters = event_counters << 576 * (EVENT_LANES - 1);
+    wire [TAPS-1:0] tap_valid = mem_wvalid && mem_wready;
+    wire [8*TAPS-1:0] tap_lanes = BYTES / LANE_BYTES;
+    wire [16*TAPS-1:0] tap_image = image;
+    wire [32*TAPS-1:0] tap_address = offset;
+    wire [8*TAP_BYTES*TAPS-1:0] tap_data = mem_wdata;
+    assign obs_tap_valid = tap_valid << (TAPS - 1);
+    assign obs_tap_lanes = tap_lanes << 8 * (TAPS - 1);
     assign obs_tap_layer = 0;
-    assign obs_tap_image = image;
-    assign obs_tap_address = offset;
+    assign obs_tap_image = tap_image << 16 * (TAPS - 1);
+    assign obs_tap_address = tap_address << 32 * (TAPS - 1);
     assign obs_tap_tag = 0;
-    assign obs_tap_data = mem_wdata;
+    assign obs_tap_data = tap_data << 8 * TAP_BYTES * (TAPS - 1);
 endmodule
