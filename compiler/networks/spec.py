@@ -24,9 +24,10 @@ DENSE = f"{BLOCK}:{BLOCK}"
 class Options:
     """What the user asks of a network. None: whatever is the network's default.
 
-    bits: of weights and maps, 8 or 4; of the input alone, 8 or 6, of a binary .onnx file.
-    end_weights: of the weights of the first and last layer of a 4-bit network. sparsity: weights that stay in a block, '4:4', '2:4' or '1:4'. calibration: data to measure ranges
-    on, for a user's .onnx file; calibrator: the method. Raises BadData for other values."""
+    bits: of weights and maps, 8 or 4; of the input alone, 8 or 6, of a binary .onnx file. end_weights: of the
+    weights of the first and last layer of a 4-bit network. sparsity: weights that stay in a block, '4:4', '2:4' or
+    '1:4'. calibration: data to measure ranges on, for a user's .onnx file; calibrator: the method. Raises BadData
+    for other values."""
 
     bits: int | None = None
     calibration: str | Path | None = None
