@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compiler.api import compile_network
 from compiler.errors import AssayError
 from compiler.frontends import onnx_operators
 from compiler.frontends.onnx_builder import Builder
@@ -16,6 +17,7 @@ from compiler.frontends.onnx_format import NodeRecord
 from compiler.frontends.qonnx_quantiser import DOMAINS
 from compiler.network import Network, from_onnx
 from compiler.networks import load
+from compiler.optimizer.subject import subject
 from compiler.tests.bipolar_models import POOL, BipolarModel, cnv_like, executed
 from compiler.tests.onnx_models import IMAGE, Floats, OnnxModel, reference, residual
 from golden.arithmetic import quantisation_of
@@ -341,3 +343,13 @@ def test_bits_of_the_input_are_an_option(tmp_path: Path) -> None:
     residual().save(tmp_path, "float.onnx")
     with pytest.raises(AssayError, match=r"float\.onnx: cannot quantise to 6 bits, must be 4 or 8"):
         load(str(tmp_path / "float.onnx"), bits=6)
+
+
+def test_the_systolic_array_and_the_optimizer_refuse_bits(tmp_path: Path) -> None:
+    path = str(cnv_like(0).save(tmp_path))
+    with pytest.raises(
+        AssayError, match=r"model\.onnx: node 'n2' \(Conv2D\): 'n2\.bits' is of int1: the systolic"
+    ):
+        compile_network("systolic", path, "small")
+    with pytest.raises(AssayError, match=r"model\.onnx: is binary: there is nothing to optimize"):
+        subject(path)
