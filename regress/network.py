@@ -24,7 +24,6 @@ from tb.apart import run_apart
 from tb.launch import run_network
 
 SHOWN_FAILURES = 10
-SHOWN_CLASSES = 16
 
 
 @dataclass(frozen=True)
@@ -168,12 +167,6 @@ def show(result: Mapping[str, Any], console: Console) -> None:
     console.print(line, style=colour, highlight=False, soft_wrap=True)
 
 
-def classes_line(classes: Sequence[str]) -> str:
-    """What the first images were taken for."""
-    more = len(classes) - SHOWN_CLASSES
-    return f"classes: {', '.join(classes[:SHOWN_CLASSES])}{f', and {more} more' if more > 0 else ''}"
-
-
 def settings_line(settings: Mapping[str, Any]) -> str:
     """Sparsity of the weights, or that they are binary, and the widths of the first and the last layer."""
     ends = [
@@ -184,6 +177,15 @@ def settings_line(settings: Mapping[str, Any]) -> str:
     ]
     weights = "binary" if settings.get("binary") else settings["sparsity"]
     return "; ".join([f"weights {weights}", *ends])
+
+
+SHOWN_CLASSES = 16
+
+
+def classes_line(classes: Sequence[str]) -> str:
+    """What the first images were taken for."""
+    more = len(classes) - SHOWN_CLASSES
+    return f"classes: {', '.join(classes[:SHOWN_CLASSES])}{f', and {more} more' if more > 0 else ''}"
 
 
 COLUMNS = ("cycles", "model", "use", "read", "write", "depend", "bytes", "MACs", "skipped")
