@@ -27,7 +27,6 @@ from tb.outcome import OUTPUTS_ONLY
 
 SHOWN_FAILURES = 10
 EQUAL = {True: "yes", False: "NO", None: "unseen"}
-SHOWN_CLASSES = 16
 
 
 @dataclass(frozen=True)
@@ -192,12 +191,6 @@ def pace_lines(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"checked: {OUTPUTS_ONLY}"
 
 
-def classes_line(classes: Sequence[str]) -> str:
-    """What the first images were taken for."""
-    more = len(classes) - SHOWN_CLASSES
-    return f"classes: {', '.join(classes[:SHOWN_CLASSES])}{f', and {more} more' if more > 0 else ''}"
-
-
 def settings_line(settings: Mapping[str, Any]) -> str:
     """Sparsity of the weights, or that they are binary, and the widths of the first and the last layer."""
     ends = [
@@ -208,6 +201,15 @@ def settings_line(settings: Mapping[str, Any]) -> str:
     ]
     weights = "binary" if settings.get("binary") else settings["sparsity"]
     return "; ".join([f"weights {weights}", *ends])
+
+
+SHOWN_CLASSES = 16
+
+
+def classes_line(classes: Sequence[str]) -> str:
+    """What the first images were taken for."""
+    more = len(classes) - SHOWN_CLASSES
+    return f"classes: {', '.join(classes[:SHOWN_CLASSES])}{f', and {more} more' if more > 0 else ''}"
 
 
 COLUMNS = ("cycles", "model", "use", "read", "write", "depend", "bytes", "MACs", "skipped")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compiler.api import compile_network
 from compiler.errors import AssayError
 from compiler.frontends import onnx_operators
 from compiler.frontends.onnx_builder import Builder
@@ -15,8 +16,10 @@ from compiler.frontends.onnx_file import load_onnx
 from compiler.frontends.onnx_format import NodeRecord
 from compiler.frontends.qonnx_quantiser import DOMAINS
 from compiler.network import Network, from_onnx
+from compiler.networks import load
+from compiler.optimizer.subject import subject
 from compiler.tests.bipolar_models import POOL, BipolarModel, cnv_like, executed
-from compiler.tests.onnx_models import IMAGE, Floats, OnnxModel, reference
+from compiler.tests.onnx_models import IMAGE, Floats, OnnxModel, reference, residual
 from golden.arithmetic import quantisation_of
 from golden.ir import Array, Conv2D, Pool2D, Quantisation, Sign
 from golden.run import run
@@ -332,3 +335,21 @@ def test_constants_that_do_not_suit(kind: str, value: Array, rule: str, tmp_path
     model.node(kind, model.values("wrong", value.astype(np.float32)))
     with pytest.raises(AssayError, match=rule):
         from_onnx(model.save(tmp_path))
+
+
+def test_bits_of_the_input_are_an_option(tmp_path: Path) -> None:
+    path = str(cnv_like(0, plain=True).save(tmp_path))
+    assert quantisation_of(load(path, bits=6).graph, IMAGE) == Quantisation((2.0**-5,), 0, 6)
+    residual().save(tmp_path, "float.onnx")
+    with pytest.raises(AssayError, match=r"float\.onnx: cannot quantise to 6 bits, must be 4 or 8"):
+        load(str(tmp_path / "float.onnx"), bits=6)
+
+
+def test_the_systolic_array_and_the_optimizer_refuse_bits(tmp_path: Path) -> None:
+    path = str(cnv_like(0).save(tmp_path))
+    with pytest.raises(
+        AssayError, match=r"model\.onnx: node 'n2' \(Conv2D\): 'n2\.bits' is of int1: the systolic"
+    ):
+        compile_network("systolic", path, "small")
+    with pytest.raises(AssayError, match=r"model\.onnx: is binary: there is nothing to optimize"):
+        subject(path)
