@@ -58,7 +58,7 @@ def build(variant: str, config_name: str, memory: MemorySettings) -> Path:
     tool = Verilator()
     environment = tool.environment()
     facts = ("bare", tool.version(), flags, environment["MAKEFLAGS"])
-    folder = cache_root() / f"bare-{variant}-{config_name}-{content_key(facts, sources, ())}"
+    folder = cache_root() / f"bare-{variant}-{Path(config_name).stem}-{content_key(facts, sources, ())}"
     command = ["verilator", "--cc", "--exe", "--build", "--top-module", TOP, *flags, *map(str, sources)]
     return get_or_build(folder, lambda scratch: _compile(command, scratch, environment))
 
