@@ -16,16 +16,18 @@ from compiler.frontends.loaded import Loaded, Range
 from compiler.frontends.onnx_file import load_onnx
 from compiler.frontends.tflite import read_tflite
 from compiler.frontends.torch_module import load_factory, load_torch
-from compiler.images import Floats, Integers, Values, as_integers, existing, read_data
+from compiler.images import Floats, Integers, Values, as_integers, as_real, existing, read_data
 from compiler.passes import BINARY_PASSES, FLOAT_PASSES, QUANTISED_PASSES, binarised, quantised, run_passes
 from compiler.passes.binarise import has_signs
 from compiler.passes.calibrate import DEFAULT_CALIBRATOR, calibrate
+from compiler.passes.head import without_head
 from compiler.passes.prune import BLOCK, is_pruned, prune
 from compiler.passes.quantise import activation_quantisation, fixed_point
 from compiler.passes.widths import END_BITS
 from golden.arithmetic import quantisation_of
 from golden.binary import is_binary
 from golden.ir import Conv2D, FullyConnected, Graph, Node, Quantisation
+from golden.run import run
 
 Labels = npt.NDArray[np.integer]
 
@@ -171,12 +173,28 @@ def from_loaded(loaded: Loaded, name: str, recipe: Recipe) -> Network:
 
 
 def _binary(loaded: Loaded, name: str, recipe: Recipe) -> Network:
-    """A binary network; of the recipe only the input's bits and calibration data count, the rest is exact."""
+    """A binary network; of the recipe only the input's bits and calibration data count, the rest is exact. What the
+    file does to the image first is done to pixels, not to the network's input."""
     if recipe.kept != BLOCK:
         raise BadData("a binary network cannot be pruned: a weight of one bit is never 0")
-    float_graph = run_passes(loaded.graph, BINARY_PASSES)
+    float_graph, head = without_head(run_passes(loaded.graph, BINARY_PASSES))
+    if head is not None:
+        ends = _after(head, np.stack([np.zeros(_image(head)), np.ones(_image(head))]).astype(np.float32))
+        known = {float_graph.inputs[0]: (float(ends.min()), float(ends.max()))}
+        loaded, recipe = replace(loaded, ranges=known | loaded.ranges), replace(recipe, calibration=None)
     graph = binarised(float_graph, _binary_image(float_graph, loaded, recipe))
-    return Network(name, graph, _random_source(graph), float_graph, loaded.host_operators)
+    made = Network(name, graph, _random_source(graph), float_graph, loaded.host_operators)
+    return replace(made, preprocess=lambda pixels: _after(head, as_real(pixels, name))) if head else made
+
+
+def _image(graph: Graph) -> tuple[int, ...]:
+    return graph.tensor(graph.inputs[0]).shape[1:]
+
+
+def _after(head: Graph, images: Floats) -> Floats:
+    """What a head makes of images."""
+    made: Floats = run(head, {head.inputs[0]: images})[head.outputs[0]]
+    return made
 
 
 def _binary_image(graph: Graph, loaded: Loaded, recipe: Recipe) -> Quantisation:

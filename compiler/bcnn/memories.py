@@ -1,6 +1,10 @@
 """What a layer engine holds, and how it stands in the stream: entries of weights, then a parameter for each filter.
 
-An entry has the weights of one step, low bits first, 1 for +1; where entry and weight stand, rtl/bcnn/config.py says.
+Entries stand low bits first, several to a word or several words to an entry; each of the two sections begins with a
+word of its own. Weights: entry (filter * row_steps + kernel row) * slices + slice has the weights of one step, 1 for
++1: bit (lane * kernel width + kernel column) * chunk + b is for channel (slice * lanes + lane) * chunk + b, 0 beyond
+the channels; where a step takes all kernel rows, they stand one behind the other. Parameters: bits 0 to 23 threshold,
+24 flip, 25 minimum; of scores bits 0 to 31 offset, 32 to 47 factor; two's complement.
 """
 
 from __future__ import annotations

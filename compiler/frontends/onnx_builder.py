@@ -119,9 +119,13 @@ class Builder:
         """The node's output is another name of a map."""
         self._aliases[node.outputs[0]] = name
 
+    def producer(self, name: str) -> Node | None:
+        """The node that makes a map."""
+        return next((node for node in self._nodes if node.output == name), None)
+
     def take_producer(self, name: str) -> Node | None:
         """Removes and returns the node that makes a map, if its output is read only once."""
-        node = next((node for node in self._nodes if node.output == name), None)
+        node = self.producer(name)
         if node is None or self.model.readers(name) != 1:
             return None
         self._nodes.remove(node)

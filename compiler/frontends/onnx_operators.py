@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from compiler.errors import AssayError, DynamicShape, IllegalGraph, MalformedFile, UnsupportedOperator
+from compiler.frontends.onnx_affine import divide, multiply, normalised, subtract
 from compiler.frontends.onnx_builder import Builder, Floats, attribute, inputs, only
 from compiler.frontends.onnx_format import NodeRecord
 from compiler.frontends.onnx_moves import concat, pad, strided_slice
@@ -83,21 +84,21 @@ def _add(build: Builder, node: NodeRecord) -> None:
 
 
 def _add_bias(build: Builder, node: NodeRecord, source: str, addend: Floats) -> None:
-    """A constant for each channel becomes the bias of the product that makes the map."""
+    """A constant for each channel becomes the bias of the product that makes the map; any other is a batch norm."""
     source = build.map(source)
+    maker = build.producer(source)
+    if maker is None or not isinstance(maker.operator, Conv2D | FullyConnected) or len(maker.inputs) != 2:
+        return normalised(build, node, source, beta=addend)
     shape = build.shape(source)
     channels = shape[-1]
     along = (channels, 1, 1) if len(shape) == 4 else (channels,)
     if tuple(addend.shape[-len(along) :]) != along or addend.size != channels:
         raise UnsupportedOperator(f"constant addend of {addend.shape} must have one value a channel")
     producer = build.take_producer(source)
-    takes_bias = (
-        producer and isinstance(producer.operator, Conv2D | FullyConnected) and len(producer.inputs) == 2
-    )
-    if not producer or not takes_bias:
+    if not producer:
         raise UnsupportedOperator("adds a constant that cannot become the bias of a convolution before it")
     bias = build.keep(f"{node.name}.bias", addend.reshape(-1))
-    build.append(replace(producer, inputs=(*producer.inputs, bias), output=node.outputs[0]), shape)
+    return build.append(replace(producer, inputs=(*producer.inputs, bias), output=node.outputs[0]), shape)
 
 
 def _batch_norm(build: Builder, node: NodeRecord) -> None:
@@ -229,18 +230,21 @@ RULES: dict[str, Rule] = BIPOLAR | {
     "Clip": _clip,
     "Concat": concat,
     "Conv": convolution,
+    "Div": divide,
     "Flatten": _flatten,
     "Gemm": _gemm,
     "GreaterOrEqual": greater_or_equal,
     "GlobalAveragePool": global_average_pool,
     "MatMul": _matmul,
     "MaxPool": max_pool,
+    "Mul": multiply,
     "Pad": pad,
     "ReduceMean": reduce_mean,
     "Relu": _relu,
     "Reshape": _reshape,
     "Sign": sign,
     "Slice": strided_slice,
+    "Sub": subtract,
     "Sum": _add,
     "Where": where,
 }

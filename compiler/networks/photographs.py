@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from compiler.errors import UnknownName
-from compiler.images import image_size, read_image
+from compiler.images import Values, as_integers, image_size, read_image
+from compiler.network import Inputs, Source
+from golden.ir import Quantisation
 
 VARIABLE = "ASSAY_MODELS"
 PHOTOGRAPHS = tuple(
@@ -60,3 +63,18 @@ def middle(file: Path, shape: tuple[int, ...]) -> Pixels:
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
     return read_image(folder() / file, shape, (left, top, left + side, top + side))
+
+
+def source(
+    shape: tuple[int, ...],
+    quantisation: Quantisation,
+    name: str,
+    prepare: Callable[[Pixels], Values] | None = None,
+) -> Source:
+    """A network's source of inputs: cuts of photographs. prepare: what its float network is given for pixels."""
+
+    def cut(count: int, seed: int) -> Inputs:
+        pixels: Values = cuts(shape, count, seed)
+        return Inputs(as_integers(prepare(pixels) if prepare else pixels, quantisation, name))
+
+    return cut

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from compiler.images import LARGEST_PIXEL, Floats, Values, as_integers
-from compiler.network import Inputs, Network, from_float, input_quantisation
+from compiler.images import LARGEST_PIXEL, Floats, Values
+from compiler.network import Network, from_float, input_quantisation
 from compiler.networks import photographs
 from compiler.networks.building import Arrays, FloatGraph
 from compiler.networks.spec import NetworkSpec, Settings
@@ -98,11 +98,7 @@ def _read(settings: Settings) -> Network:
         end_weights=settings.end_weights,
         input_range=(float(ends.min()), float(ends.max())),
     )
-    quantisation = input_quantisation(made.graph)
-
-    def source(count: int, seed: int) -> Inputs:
-        return Inputs(as_integers(normalised(photographs.cuts(IMAGE, count, seed)), quantisation, NAME))
-
+    source = photographs.source(IMAGE, input_quantisation(made.graph), NAME, normalised)
     return replace(made, source=source, preprocess=normalised)
 
 

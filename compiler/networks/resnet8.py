@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from compiler.frontends.tflite import read_float_tflite
-from compiler.images import as_integers
-from compiler.network import Inputs, Network, from_tflite, input_quantisation
+from compiler.network import Network, from_tflite, input_quantisation
 from compiler.networks import photographs
 from compiler.networks.spec import DENSE, NetworkSpec, Settings
 from golden.ir import Graph
@@ -25,10 +24,7 @@ def float_graph() -> Graph:
 def _read(settings: Settings) -> Network:
     made = from_tflite(photographs.folder() / FILE)
     shape, quantisation = made.graph.tensor(made.graph.inputs[0]).shape, input_quantisation(made.graph)
-
-    def source(count: int, seed: int) -> Inputs:
-        return Inputs(as_integers(photographs.cuts(shape, count, seed), quantisation, NAME))
-
+    source = photographs.source(shape, quantisation, NAME)
     return replace(made, name=NAME, graph=replace(made.graph, name=NAME), source=source)
 
 

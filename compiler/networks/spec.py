@@ -13,6 +13,7 @@ from compiler.passes.calibrate import DEFAULT_CALIBRATOR, check_calibrator
 from compiler.passes.prune import BLOCK
 
 BIT_WIDTHS = (8, 4)
+BINARY_INPUT = 6
 DEFAULT_BITS = 8
 DEFAULT_END_WEIGHTS = 8
 SPARSITIES = {f"{n}:{BLOCK}": n for n in (4, 2, 1)}
@@ -23,9 +24,10 @@ DENSE = f"{BLOCK}:{BLOCK}"
 class Options:
     """What the user asks of a network. None: whatever is the network's default.
 
-    bits: of weights and maps, 8 or 4. end_weights: of the weights of the first and last layer of a 4-bit
-    network. sparsity: weights that stay in a block, '4:4', '2:4' or '1:4'. calibration: data to measure ranges
-    on, for a user's .onnx file; calibrator: the method. Raises BadData for other values."""
+    bits: of weights and maps, 8 or 4; of the input alone, 8 or 6, of a binary .onnx file. end_weights: of the
+    weights of the first and last layer of a 4-bit network. sparsity: weights that stay in a block, '4:4', '2:4' or
+    '1:4'. calibration: data to measure ranges on, for a user's .onnx file; calibrator: the method. Raises BadData
+    for other values."""
 
     bits: int | None = None
     calibration: str | Path | None = None
@@ -34,9 +36,10 @@ class Options:
     calibrator: str = DEFAULT_CALIBRATOR
 
     def __post_init__(self) -> None:
-        for option, value in (("--bits", self.bits), ("--end-weights", self.end_weights)):
-            if value not in (None, *BIT_WIDTHS):
-                raise BadData(f"{option} is {value}, must be 8 or 4")
+        if self.bits not in (None, *BIT_WIDTHS, BINARY_INPUT):
+            raise BadData(f"--bits is {self.bits}, must be 8 or 4, or 6 for the input of a binary network")
+        if self.end_weights not in (None, *BIT_WIDTHS):
+            raise BadData(f"--end-weights is {self.end_weights}, must be 8 or 4")
         if self.sparsity not in SPARSITIES:
             raise BadData(f"--sparsity is '{self.sparsity}', must be {', '.join(SPARSITIES)}")
         check_calibrator(self.calibrator)

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from compiler.calibration import UNIT_RANGE
-from compiler.images import LARGEST_PIXEL, as_integers, as_real
-from compiler.network import Inputs, Network, from_float, input_quantisation
+from compiler.images import LARGEST_PIXEL, as_real
+from compiler.network import Network, from_float, input_quantisation
 from compiler.networks import photographs
 from compiler.networks.building import Arrays, FloatGraph, Floats
 from compiler.networks.spec import NetworkSpec, Settings
@@ -101,12 +101,7 @@ def _read(settings: Settings) -> Network:
         end_weights=settings.end_weights,
         input_range=UNIT_RANGE,
     )
-    quantisation = input_quantisation(made.graph)
-
-    def source(count: int, seed: int) -> Inputs:
-        return Inputs(as_integers(photographs.cuts(IMAGE, count, seed), quantisation, NAME))
-
-    return replace(made, source=source)
+    return replace(made, source=photographs.source(IMAGE, input_quantisation(made.graph), NAME))
 
 
 SPEC = NetworkSpec(NAME, _read, lambda: photographs.missing(FILE), bits=(8, 4))

@@ -8,6 +8,7 @@ falling one where all are, so that pool takes the `minimum` of the bits in chann
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -39,17 +40,18 @@ FLAGS = Quantisation((1.0,), 0, 8)
 
 @dataclass(frozen=True)
 class _Layer:
-    """A product and what follows it, up to its sign. pooled_sums: the pool comes before the batch norm."""
+    """A product and what follows it, up to its sign. norms: in their order; pooled_sums: the pool comes before
+    them, not behind."""
 
     product: Node
-    norm: Node | None = None
+    norms: tuple[Node, ...] = ()
     pool: Node | None = None
     pooled_sums: bool = False
     sign: Node | None = None
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        return tuple(node for node in (self.product, self.norm, self.pool, self.sign) if node)
+        return tuple(node for node in (self.product, *self.norms, self.pool, self.sign) if node)
 
 
 def has_signs(graph: Graph) -> bool:
@@ -85,10 +87,10 @@ def _layer(graph: Graph, product: Node) -> _Layer:
         match reader.operator:
             case Sign():
                 layer = replace(layer, sign=reader)
-            case BatchNorm() if layer.norm is None:
-                layer = replace(layer, norm=reader)
+            case BatchNorm() if layer.pool is None or layer.pooled_sums:
+                layer = replace(layer, norms=(*layer.norms, reader))
             case Pool2D(kind="max") if layer.pool is None:
-                layer = replace(layer, pool=reader, pooled_sums=layer.norm is None)
+                layer = replace(layer, pool=reader, pooled_sums=not layer.norms)
             case _:
                 break
         node = reader
@@ -182,15 +184,22 @@ def _check_product(graph: Graph, node: Node, source: Quantisation) -> None:
 def _filters(graph: Graph, layer: _Layer, units: list[Fraction]) -> list[Filter]:
     count, inputs = len(units), layer.product.inputs
     bias = _fractions(graph.constants[inputs[2]]) if "".join(inputs[2:]) else [Fraction(0)] * count
-    if layer.norm is None:
-        return [Filter(unit, each) for unit, each in zip(units, bias, strict=True)]
-    assert isinstance(layer.norm.operator, BatchNorm)
-    epsilon = Fraction(layer.norm.operator.epsilon)
-    gamma, beta, mean, variance = (_fractions(graph.constants[name]) for name in layer.norm.inputs[1:])
-    variance = [each + epsilon for each in variance]
-    if min(variance) <= 0:
-        raise _refused(graph, layer.norm, "variance and epsilon must add up to more than 0")
-    return [Filter(*each) for each in zip(units, bias, gamma, beta, mean, variance, strict=True)]
+    filters = [Filter(unit, each) for unit, each in zip(units, bias, strict=True)]
+    for norm in layer.norms:
+        filters = [each.normalised(*given) for each, given in zip(filters, _norm(graph, norm), strict=True)]
+    return filters
+
+
+def _norm(graph: Graph, node: Node) -> Iterator[tuple[Fraction, ...]]:
+    """gamma, beta, mean and variance, epsilon added, of each channel."""
+    assert isinstance(node.operator, BatchNorm)
+    epsilon = Fraction(node.operator.epsilon)
+    for *others, variance in zip(
+        *(_fractions(graph.constants[name]) for name in node.inputs[1:]), strict=True
+    ):
+        if variance + epsilon <= 0:
+            raise _refused(graph, node, "variance and epsilon must add up to more than 0")
+        yield (*others, variance + epsilon)
 
 
 def _fractions(values: Array) -> list[Fraction]:

@@ -23,7 +23,8 @@ def _folded(graph: Graph, norm: Node, operator: BatchNorm) -> Graph:
     product = sole_producer(graph, norm.inputs[0])
     if product is None or not _is_linear(product):
         raise UnsupportedOperator(
-            "batch norm must follow a convolution or fully connected layer whose output nothing else reads",
+            "batch norm, or a constant factor or addend, must follow a convolution or fully connected layer "
+            "whose output nothing else reads",
             file=graph.name,
             node=norm.name,
             operator="BatchNorm",

@@ -9,7 +9,20 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from fractions import Fraction
+from math import isqrt
 from typing import NamedTuple
+
+DIGITS = 10**60
+
+
+def _scaled(value: Fraction, variance: Fraction) -> Fraction:
+    """value / sqrt(variance), exactly where the root is rational, as of 1."""
+    whole = variance.numerator * variance.denominator
+    root = isqrt(whole)
+    if root * root != whole:
+        root_scaled = isqrt(whole * DIGITS * DIGITS)
+        return value * variance.denominator * DIGITS / root_scaled
+    return value * variance.denominator / root
 
 
 class Filter(NamedTuple):
@@ -21,6 +34,17 @@ class Filter(NamedTuple):
     beta: Fraction = Fraction(0)
     mean: Fraction = Fraction(0)
     variance: Fraction = Fraction(1)
+
+    def normalised(self, gamma: Fraction, beta: Fraction, mean: Fraction, variance: Fraction) -> Filter:
+        """With another batch norm behind; to 60 digits where the deviation of the one before is irrational."""
+        if self.gamma == 0:
+            constant = _scaled(gamma * (self.beta - mean), variance) + beta
+            return Filter(self.unit, gamma=Fraction(0), beta=constant)
+        # gamma * (self.gamma * (x - self.mean) / d + self.beta - mean) / e + beta, d and e the deviations:
+        shift = _scaled((self.beta - mean) / self.gamma, 1 / self.variance)
+        return Filter(
+            self.unit, self.bias + shift, self.gamma * gamma, beta, self.mean, self.variance * variance
+        )
 
     def is_one(self, total: int) -> bool:
         """Whether the real value of a sum is at least 0.

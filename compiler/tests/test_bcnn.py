@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from compiler import networks
 from compiler.bcnn import compile_graph, cycles, disassemble
 from compiler.bcnn.image import contents
 from compiler.bcnn.memories import pack, unpack, weights_only
@@ -19,7 +20,7 @@ from compiler.program import Program
 from compiler.tests.binary_graphs import binary_graph, random_config, random_images
 from compiler.tests.pipeline_machine import engines, tap_records
 from golden.check import check
-from golden.ir import Array
+from golden.ir import Array, Conv2D, FullyConnected, Graph, Node
 from golden.run import run
 from rtl.bcnn.config import CONFIGS, Config, Layer
 from rtl.lib.registers import HEADER_MAGIC
@@ -132,3 +133,17 @@ def test_a_damaged_image_is_refused(change: object, rule: str) -> None:
     image = compile_graph(binary_graph(config, 1), config).image
     with pytest.raises(MalformedFile, match=rule):
         contents(change(image), config)  # type: ignore[operator]
+
+
+@pytest.mark.skipif(bool(networks.network("cnv").missing()), reason="no cnv")
+def test_a_trained_network_stands_in_the_image() -> None:
+    config, graph = CONFIGS["cnv"], networks.load("cnv").graph
+    program = compile_graph(graph, config)
+    for held, node in zip(contents(program.image, config), products(graph), strict=True):
+        weights = graph.constants[node.inputs[1]]
+        assert np.array_equal(held.weights.reshape(weights.shape), weights)
+
+
+def products(graph: Graph) -> list[Node]:
+    """Its convolutions and fully connected layers."""
+    return [node for node in graph.nodes if isinstance(node.operator, Conv2D | FullyConnected)]

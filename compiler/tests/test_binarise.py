@@ -293,3 +293,19 @@ def test_inputs_of_four_bits_are_refused() -> None:
 
 def test_signs_are_found() -> None:
     assert any(isinstance(node.operator, Sign) for node in bit_network(0).nodes)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_batch_norms_in_a_row_are_one(seed: int) -> None:
+    """At every sum, as doubles have it; variances of 1 and others, gamma 0 in either."""
+    random = np.random.default_rng(seed)
+    parts = random.integers(-6, 7, (3, 3)).astype(float)
+    variances = random.choice([1.0, 0.25, 4.0, 2.0], 3)
+    given, sums = Filter(Fraction(1, 2), Fraction(3, 4)), np.arange(-LARGEST, LARGEST + 1)
+    real = sums / 2 + 0.75
+    for (gamma, beta, mean), variance in zip(parts, variances, strict=True):
+        given = given.normalised(*(Fraction(value) for value in (gamma, beta, mean, variance)))
+        real = gamma * (real - mean) / np.sqrt(variance) + beta
+    clear = np.abs(real) > 1e-9
+    np.testing.assert_array_equal(decided(given)[clear], (real >= 0)[clear])
+    assert clear.sum() > LARGEST or (real == 0).all()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compiler.api import compile_network
 from compiler.errors import AssayError
 from compiler.frontends import onnx_operators
 from compiler.frontends.onnx_builder import Builder
@@ -15,8 +16,10 @@ from compiler.frontends.onnx_file import load_onnx
 from compiler.frontends.onnx_format import NodeRecord
 from compiler.frontends.qonnx_quantiser import DOMAINS
 from compiler.network import Network, from_onnx
-from compiler.tests.bipolar_models import BipolarModel, cnv_like, executed
-from compiler.tests.onnx_models import IMAGE, Floats, OnnxModel, reference
+from compiler.networks import load
+from compiler.optimizer.subject import subject
+from compiler.tests.bipolar_models import POOL, BipolarModel, cnv_like, executed
+from compiler.tests.onnx_models import IMAGE, Floats, OnnxModel, reference, residual
 from golden.arithmetic import quantisation_of
 from golden.ir import Array, Conv2D, Pool2D, Quantisation, Sign
 from golden.run import run
@@ -277,3 +280,76 @@ def test_weights_stored_as_bytes(tmp_path: Path) -> None:
     model.nodes[0].attribute[0].i = 16
     with pytest.raises(AssayError, match=r"node 'n0' \(Cast\): cast of int64 to element type 16"):
         load_onnx(model.save(tmp_path))
+
+
+def finn_like(plain: bool) -> BipolarModel:
+    """As FINN's CNV is written: 2 x - 1 of the image first, and a scalar batch norm of single operators last."""
+    model = BipolarModel(4, plain)
+    two, one = model.values("two", np.float32(2)), model.values("one", np.ones(1, np.float32))
+    model.node("Sub", one, inputs=[model.node("Mul", two), one])
+    if not plain:
+        model.quant(model.last, 2.0**-7, 8)
+    model.convolution(3, 14)
+    model.node("Mul", model.values("half", np.full((14, 1, 1), 0.5, np.float32)))
+    model.norm(14, 2.0)
+    model.sign()
+    model.node("MaxPool", **POOL)
+    model.node("Flatten")
+    model.dense(4 * 3 * 14, 10)
+    for kind, value in (("Sub", 3.0), ("Div", 4.0), ("Mul", 0.5), ("Add", -0.25)):
+        model.node(kind, model.values(f"last{kind}", np.full(1, value, np.float32)))
+    return model
+
+
+def test_constants_before_and_behind_a_network(tmp_path: Path) -> None:
+    """The first ones are what a host does to pixels; the input is what comes of it."""
+    model, plain = finn_like(False), finn_like(True)
+    network = from_onnx(model.save(tmp_path))
+    (name,) = network.graph.inputs
+    assert quantisation_of(network.graph, name) == Quantisation((2.0**-7,), 0, 8) and network.preprocess
+    batch = integers(4, 8, 9)
+    raw = ((real(batch, network) + 1) / 2).astype(np.float32)
+    found, wanted = run(network.graph, {name: batch}), executed(plain, tmp_path / "plain.onnx", raw)
+    made = [node.output for node in network.graph.nodes]
+    np.testing.assert_array_equal(found[model.signs[0]], wanted[plain.signs[0]])
+    scores = found[made[-1]] * quantisation_of(network.graph, made[-1]).scale[0]
+    np.testing.assert_array_equal(scores, wanted[plain.last])
+    pixels = np.arange(240, dtype=np.uint8).reshape(1, 10, 8, 3)
+    np.testing.assert_allclose(network.preprocess(pixels), pixels / 127.5 - 1, atol=1e-6)
+    np.save(tmp_path / "pixels.npy", pixels)
+    given = network.with_inputs(tmp_path / "pixels.npy").images(1)
+    np.testing.assert_array_equal(given, np.clip(np.round((pixels / 127.5 - 1) * 128), -128, 127))
+
+
+def test_the_range_behind_constants_is_that_of_pixels(tmp_path: Path) -> None:
+    network = from_onnx(finn_like(True).save(tmp_path))
+    assert quantisation_of(network.graph, network.graph.inputs[0]) == Quantisation((2.0**-7,), 0, 8)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "rule"),
+    [("Div", np.zeros(1), "divides by 0"), ("Mul", np.ones((2, 1)), "must be one value, or one a channel")],
+)
+def test_constants_that_do_not_suit(kind: str, value: Array, rule: str, tmp_path: Path) -> None:
+    model = finn_like(True)
+    model.node(kind, model.values("wrong", value.astype(np.float32)))
+    with pytest.raises(AssayError, match=rule):
+        from_onnx(model.save(tmp_path))
+
+
+def test_bits_of_the_input_are_an_option(tmp_path: Path) -> None:
+    path = str(cnv_like(0, plain=True).save(tmp_path))
+    assert quantisation_of(load(path, bits=6).graph, IMAGE) == Quantisation((2.0**-5,), 0, 6)
+    residual().save(tmp_path, "float.onnx")
+    with pytest.raises(AssayError, match=r"float\.onnx: cannot quantise to 6 bits, must be 4 or 8"):
+        load(str(tmp_path / "float.onnx"), bits=6)
+
+
+def test_the_systolic_array_and_the_optimizer_refuse_bits(tmp_path: Path) -> None:
+    path = str(cnv_like(0).save(tmp_path))
+    with pytest.raises(
+        AssayError, match=r"model\.onnx: node 'n2' \(Conv2D\): 'n2\.bits' is of int1: the systolic"
+    ):
+        compile_network("systolic", path, "small")
+    with pytest.raises(AssayError, match=r"model\.onnx: is binary: there is nothing to optimize"):
+        subject(path)

@@ -23,7 +23,7 @@ from tb.outcome import load_outcomes
 from tb.placement import place
 from tb.prepare import Stimulus, stimulus
 from tb.settings import MemorySettings
-from tb.variants import find_config
+from tb.variants import find_config, fixed_network
 
 RUNS = 5
 IMAGES = 16  # one RUN
@@ -45,7 +45,7 @@ class Speed:
 
 def measure(variant: str, network: str, config: str, runs: int = RUNS, images: int = IMAGES) -> Speed:
     """Raises RuntimeError when a run fails or the two differ."""
-    folder = ROOT / "build" / "bench" / f"{variant}-{network}-{config}"
+    folder = ROOT / "build" / "bench" / f"{variant}-{network}-{Path(config).stem}"
     prepare_folder(folder)
     begin = time.perf_counter()
     built_model(variant, config, "verilator")
@@ -107,7 +107,9 @@ def full_run(
 
 
 def measure_icarus(variant: str, network: str) -> dict[str, float]:
-    """Speed of the full environment on `tiny` under Icarus, in one layer: a whole network takes minutes."""
+    """Speed of the full environment on `tiny` under Icarus, in one layer if one can run alone: a whole network takes
+    minutes."""
     folder = ROOT / "build" / "bench" / f"{variant}-{network}-icarus"
-    cycles, seconds = full_run(variant, network, "tiny", "icarus", 1, folder, ICARUS_LAYERS)
+    layers = "" if fixed_network(find_config(variant, "tiny")) else ICARUS_LAYERS
+    cycles, seconds = full_run(variant, network, "tiny", "icarus", 1, folder, layers)
     return {"cycles": cycles, "cycles_per_second": cycles / seconds}

@@ -140,9 +140,12 @@ def test_run_passes_on_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(network, "run_network", record)
     words = ["run", "systolic", "resnet50", "--sim", "icarus"]
-    for more in ([], ["--sparsity", "2:4", "--end-weights", "8", "--bits", "4"]):
+    requests = ["--batch", "64", "--outputs-only"]
+    for more in ([], ["--sparsity", "2:4", "--end-weights", "8", "--bits", "4"], requests):
         assert CliRunner().invoke(cli.app, [*words, *more]).exit_code == 0
-    assert passed == [{"trace": False}, {"trace": False, "sparsity": "2:4", "end_weights": 8, "bits": 4}]
+    usual = {"trace": False, "batch": 16, "outputs_only": False}
+    asked = {"sparsity": "2:4", "end_weights": 8, "bits": 4}
+    assert passed == [usual, usual | asked, usual | {"batch": 64, "outputs_only": True}]
 
 
 def test_runs_of_other_settings_leave_their_files_elsewhere() -> None:
@@ -185,6 +188,16 @@ def test_apart_is_for_whole_networks() -> None:
     done = assay("run", "systolic", "fashion_int4", "--apart", "2", "--layers", "1:2")
     assert done.returncode == 2
     assert "--apart" in done.stderr
+
+
+def test_what_was_not_compared_is_not_called_equal(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = {"compared": "outputs only", "layers": [{**LAYER, "equal": None}]}
+    pace = {"configure_cycles": 40, "first_frame_cycles": 26_184, "interval": 250.4, "steady_fps": 4119.9}
+    monkeypatch.setattr(network, "run_network", lambda *words, **named: result("pass") | few | pace)
+    done = CliRunner().invoke(cli.app, ["run", "systolic", "fashion_int8", "--sim", "icarus"])
+    assert "checked: outputs only" in done.output and "unseen" in done.output and "yes" not in done.output
+    line = "configured in 40 cycles, first image after 26,184, then one every 250: 4,119.9 images/s"
+    assert line in done.output
 
 
 def test_long_numbers_are_shortened() -> None:
