@@ -1,5 +1,5 @@
 """QONNX models made for tests as Brevitas lays them out, and what executes them: onnx's reference evaluator
-with the Quant operator written down from QONNX's definition."""
+with Quant and BipolarQuant written down from QONNX's definition."""
 
 from __future__ import annotations
 
@@ -88,6 +88,15 @@ class Quant(OpRun):
         return (((steps - zero) * scale).astype(np.float32),)
 
 
+class BipolarQuant(OpRun):
+    """QONNX's BipolarQuant: the sign, of which 0 has +1, times the scale."""
+
+    op_domain = DOMAIN
+
+    def _run(self, x, scale):  # type: ignore[no-untyped-def]  # OpRun's signature is free
+        return (np.where(x >= 0, scale, -scale).astype(np.float32),)
+
+
 def reference(proto: onnx.ModelProto, batch: Floats) -> Mapping[str, Floats]:
     """Every tensor of the model, by name, for one NHWC image; maps turned to NHWC."""
     everything = onnx.ModelProto()
@@ -96,6 +105,6 @@ def reference(proto: onnx.ModelProto, batch: Floats) -> Mapping[str, Floats]:
     names = [name for node in proto.graph.node for name in node.output]
     everything.graph.output.extend(onnx.helper.make_value_info(name, onnx.TypeProto()) for name in names)
     feed = {IMAGE: np.ascontiguousarray(batch.transpose(0, 3, 1, 2))}
-    results = ReferenceEvaluator(everything, new_ops=[Quant]).run(None, feed)
+    results = ReferenceEvaluator(everything, new_ops=[Quant, BipolarQuant]).run(None, feed)
     found = dict(zip(names, results, strict=True)) | feed
     return {name: v.transpose(0, 2, 3, 1) if np.ndim(v) == 4 else v for name, v in found.items()}

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-from compiler.accuracy import predictions
+from compiler.accuracy import accuracies, predictions
 from compiler.macs import macs
 from compiler.network import Network, input_quantisation
 from compiler.networks import load
@@ -71,6 +71,16 @@ def test_accuracy_on_the_committed_images(made: Network) -> None:
     """Integers: the same count everywhere."""
     found = predictions(made.graph, made.images(500))
     assert np.count_nonzero(found == made.labels(500)) == CORRECT
+
+
+def test_accuracy_is_told(made: Network) -> None:
+    """Beside those of the other networks, of the images given."""
+    pixels, labels = (part[:30] for part in fashion.images())
+    shares = dict(accuracies(pixels, labels))
+    assert list(shares) == ["float", "int8", "int4", "int4, 2:4", "int4, 1:4", "binary"]
+    right = np.mean(predictions(made.graph, made.images(30)) == labels)
+    assert shares["binary"] == right < 1
+    assert dict(accuracies(pixels, (labels + 1) % 10))["binary"] < 0.2
 
 
 def test_every_layer_is_that_of_the_reference_evaluator(made: Network) -> None:

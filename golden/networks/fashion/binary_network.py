@@ -92,8 +92,8 @@ class BinaryNetwork(nn.Module):
 def with_fixed_point_scores(network: BinaryNetwork) -> None:
     """Replace the last batch norm by one in fixed point: factors k / 2^m with k of 16 bits, offsets n / 2^m.
 
-    All scores shrink by one factor, at most 2, so that the largest k is FACTOR_LIMIT. Integers then give the same scores,
-    not only nearly the same."""
+    All scores shrink by one factor, at most 2, so that the largest k is FACTOR_LIMIT. Integers then give the same
+    scores, not only nearly the same."""
     norm = network.norms[binary_topology.weighted()[-1].name]
     factors = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
     offsets = norm.bias.double() - norm.running_mean.double() * factors
