@@ -1,6 +1,6 @@
 """From a row of a map to what each lane sees of it: the columns of its kernel."""
 
-from myhdl import ConcatSignal, always, always_comb, block
+from myhdl import ConcatSignal, Constant, always, always_comb, block, intbv
 
 from rtl.bcnn.lane import register
 from rtl.convert import unused
@@ -142,6 +142,8 @@ def columns(layer, lane, kept, wanted):
             parts.append(pad_bits(layer, lane, 1))
     if run:
         parts.append(kept(bits * (run[-1] + 1), bits * run[0]))
+    if all(isinstance(part, str) for part in parts):
+        return Constant(intbv(int("".join(reversed(parts)), 2))[bits * len(parts):])
     return joined(parts)
 
 
