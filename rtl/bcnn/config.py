@@ -375,7 +375,16 @@ def _fashion(*parallelism: tuple[int, int]) -> tuple[Layer, ...]:
     )
 
 
+MINI = (
+    _conv("conv1", 12, 2, 16, 6, 12, input_bits=8, **_SAME, **_POOL),
+    _conv("conv2", 6, 16, 40, 48, 3, **_SAME),
+    _conv("conv3", 6, 40, 24, 120, 2, padding=(1, 1, 1, 1), padding_value=-1, **_POOL),
+    _full("fc1", 3, 24, 96, 72),
+    _full("fc2", 1, 96, 10, 32, scores=True),
+)
+
 CONFIGS = {
+    "mini": Config("mini", 8, MINI),
     "tiny": Config("tiny", 8, _fashion((3, 4), (96, 4), (96, 2), (192, 2), (224, 1), (32, 1))),
     "fashion": Config("fashion", 16, _fashion((9, 28), (96, 28), (96, 14), (192, 14), (448, 1), (32, 1))),
     "cnv": Config("cnv", 16, CNV),
