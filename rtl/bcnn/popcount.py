@@ -6,7 +6,6 @@ hardware as an adder tree, but a compiler turns its simulation into vector instr
 
 from myhdl import always, block, intbv
 
-
 WORD = 32
 HALVES, QUARTERS, EIGHTHS, SIXTEENTHS = 0x55555555, 0x33333333, 0x0F0F0F0F, 0x00FF00FF
 TOGETHER = 3  # words that one word of fields has counted
