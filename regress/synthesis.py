@@ -11,7 +11,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from regress.simulators.cache import cache_root
 
 _MODULE = re.compile(r"^module (\w+)", re.MULTILINE)
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-_INSTANCE = re.compile(r"\b(\w+)\s+(?:#\s*\((?:[^()]|\([^()]*\))*\)\s*)?\w+\s*\(")
+_INSTANCE = re.compile(r"\b(\w+)\s+(?:#\s*\((?:[^()]|\([^()]*\))*\)\s*)?(\w+)\s*\(")
 
 
 class SynthesisError(Exception):
@@ -58,13 +59,20 @@ def map_once(options: str) -> str:
 
 def hierarchy(texts: dict[str, str]) -> dict[str, set[str]]:
     """For each module the modules below it, itself included."""
-    used = {name: set(_INSTANCE.findall(_COMMENT.sub("", text))) for name, text in texts.items()}
-    below = {name: (used[name] & texts.keys()) | {name} for name in texts}
+    below = {name: {part for _, part in instances_of(texts, name)} | {name} for name in texts}
     while True:
         wider = {name: set().union(*(below[child] for child in children)) for name, children in below.items()}
         if wider == below:
             return below
         below = wider
+
+
+def instances_of(texts: Mapping[str, str], name: str) -> list[tuple[str, str]]:
+    """Instances in the module `name`, each with its module. Raises SynthesisError when there is no such module."""
+    if name not in texts:
+        raise SynthesisError(f"no module {name!r}; there are {', '.join(sorted(texts))}")
+    found: list[tuple[str, str]] = _INSTANCE.findall(_COMMENT.sub("", texts[name]))
+    return [(instance, module) for module, instance in found if module in texts]
 
 
 def read_modules(files: Iterable[Path]) -> dict[str, str]:
@@ -92,8 +100,7 @@ def modules(variant: str, config: str, top: str) -> dict[str, str]:
     clock_mhz(variant, config)
     with tempfile.TemporaryDirectory() as folder:
         texts = read_modules(convert(variant, config, Path(folder)))
-    if top not in texts:
-        raise SynthesisError(f"no module {top!r}; there are {', '.join(sorted(texts))}")
+    instances_of(texts, top)
     return {name: texts[name] for name in sorted(hierarchy(texts)[top])}
 
 
@@ -105,10 +112,34 @@ def clock_mhz(variant: str, config: str) -> float:
         raise SynthesisError(f"no variant {variant!r} with a configuration {config!r}") from None
 
 
-def report(script: str, top: str, texts: dict[str, str]) -> str:
+@dataclass(frozen=True)
+class Device:
+    """The FPGA that a variant is measured against. options: of Yosys' synth_xilinx; there: of each resource, what the
+    FPGA has; published: what the paper says it took, empty where it says nothing of this configuration."""
+
+    name: str
+    options: str
+    there: Mapping[str, int]
+    published: Mapping[str, int]
+
+
+def device(variant: str, config: str) -> Device:
+    """What a variant's config.py says of it. Raises SynthesisError when it says nothing."""
+    clock_mhz(variant, config)
+    data = importlib.import_module(f"rtl.{variant}.config")
+    try:
+        return Device(
+            data.DEVICE, data.DEVICE_OPTIONS, data.DEVICE_RESOURCES, data.PUBLISHED_RESOURCES.get(config, {})
+        )
+    except AttributeError as error:
+        raise SynthesisError(f"rtl/{variant}/config.py names no device: {error}") from None
+
+
+def report(script: str, top: str, texts: Mapping[str, str]) -> str:
     """What the last command of a Yosys script says of modules `texts`, from the cache when it is there.
 
-    `{top}` in the script is replaced. Raises SynthesisError with Yosys' message.
+    `{top}` in the script is replaced; what other commands append to said.txt is part of the report. Raises
+    SynthesisError with Yosys' message.
     """
     yosys = yosys_command()
     facts = json.dumps([script, top, yosys_version(yosys), sorted(texts.items())])
@@ -122,14 +153,14 @@ def report(script: str, top: str, texts: dict[str, str]) -> str:
     return kept.read_text()
 
 
-def _run(yosys: str, script: str, top: str, texts: dict[str, str]) -> str:
+def _run(yosys: str, script: str, top: str, texts: Mapping[str, str]) -> str:
     with tempfile.TemporaryDirectory() as folder:
         for name, text in texts.items():
             Path(folder, f"{name}.v").write_text(text)
         *commands, last = script.splitlines()
         files = " ".join(f"{name}.v" for name in texts)
         # Not the standard output: the one of the Python package loses it once ABC has run.
-        lines = [f"read_verilog {files}", *commands, f"tee -q -o said.txt {last}"]
+        lines = [f"read_verilog {files}", *commands, f"tee -q -a said.txt {last}"]
         Path(folder, "script.ys").write_text("\n".join(lines) + "\n")
         command = [yosys, "-q", "script.ys"]
         result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
