@@ -24,9 +24,9 @@ from regress.synthesis import (
     SynthesisError,
     device,
     instances_of,
-    map_once,
+    mapped,
     modules,
-    report,
+    report_mapped,
     table,
     yosys_command,
     yosys_version,
@@ -99,7 +99,7 @@ def measure(top: str, texts: Mapping[str, str], options: str) -> dict[str, dict[
 
     A module whose outputs nothing uses is left out. Raises SynthesisError.
     """
-    said = report(f"{map_once(options)}\nstat -json", top, texts)
+    said = report_mapped("stat -json", mapped(options, top, texts))
     # Behind the modules Yosys 0.23 writes what is no JSON.
     start = said.index("{", said.index('"modules"'))
     found, _ = json.JSONDecoder().raw_decode(said, start)

@@ -23,9 +23,10 @@ from regress.synthesis import (
     SynthesisError,
     clock_mhz,
     hierarchy,
-    map_once,
+    mapped,
     modules,
     report,
+    report_mapped,
     table,
     yosys_command,
     yosys_version,
@@ -37,8 +38,7 @@ _STA = """tee -q -a said.txt ls
 read_verilog -overwrite -specify -lib +/xilinx/cells_sim.v
 sta"""
 # Without a top, flatten flattens every module in its place instead of throwing away all but one.
-ONCE = f"""{map_once("-family xc7")}
-setattr -mod -unset keep_hierarchy *
+ONCE = f"""setattr -mod -unset keep_hierarchy *
 setattr -mod -unset top *
 flatten
 {_STA}"""
@@ -87,7 +87,7 @@ def _endpoints(section: str) -> str:
 
 def measure(top: str, texts: dict[str, str]) -> list[Delay]:
     """Delays of `top` and all modules below it, `texts`, each mapped once. Raises SynthesisError."""
-    return parse(report(ONCE, top, texts), list(texts))
+    return parse(report_mapped(ONCE, mapped("-family xc7", top, texts)), list(texts))
 
 
 def measure_flat(name: str, texts: dict[str, str]) -> Delay:

@@ -12,12 +12,14 @@ from regress.synthesis import (
     device,
     hierarchy,
     instances_of,
+    mapped,
     modules,
     read_modules,
     report,
+    report_mapped,
     table,
 )
-from regress.tests.verilog import ADDER, needs_yosys
+from regress.tests.verilog import ADDER, TWO_ADDERS, needs_yosys
 
 
 def test_hierarchy_reaches_every_level() -> None:
@@ -92,6 +94,16 @@ def test_reports_are_kept_by_content(tmp_path: Path, monkeypatch: pytest.MonkeyP
     synthesis.yosys_version(synthesis.yosys_command())
     monkeypatch.setattr(subprocess, "run", never)
     assert report("proc\nstat", "adder", texts) == first
+
+
+@needs_yosys
+def test_a_mapped_design_is_kept_and_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "with space"))
+    first = mapped("-family xc7", "pair", TWO_ADDERS)
+    before = first.stat().st_mtime_ns
+    assert mapped("-family xc7", "pair", TWO_ADDERS) == first and first.stat().st_mtime_ns == before
+    assert mapped("-family xcup", "pair", TWO_ADDERS) != first
+    assert report_mapped("ls", first).split() == ["2", "modules:", "pair", "sum"]
 
 
 @needs_yosys
