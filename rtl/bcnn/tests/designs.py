@@ -2,24 +2,18 @@
 
 from myhdl import ConcatSignal, always, always_comb, block
 
-from rtl.bcnn.lane import binary_lane, mismatch_columns
-from rtl.bcnn.popcount import weights_left
+from rtl.bcnn.lane import binary_lane
 from rtl.lib.stream import bit, signed, word
 
 
 @block
-def binary_lanes(clk, valid, first, gain, activations, weights, totals, lanes, columns, chunk, width):
-    """`lanes` neighbouring outputs of a row: lane x sees `columns` words from word x on."""
+def binary_lanes(clk, valid, first, gain, activations, weights, totals, lanes, pitch):
+    """`lanes` neighbouring outputs of a row: lane x sees the bits from x * pitch on."""
     row, kept = word(len(activations)), word(len(weights))
+    width = len(totals) // lanes
     found = [signed(width) for _ in range(lanes)]
-    each = [kept(chunk * (n + 1), chunk * n) for n in range(columns)]
-    spread = [ConcatSignal(*[each[n] for _ in range(lanes)]) for n in range(columns)]
-    windows = [row(chunk * (n + lanes), chunk * n) for n in range(columns)]
-    left = [word(chunk * lanes) for _ in range(weights_left(columns))]
-    matching = mismatch_columns(clk, valid(0), windows, spread, left)
-    own = [ConcatSignal(*[w(chunk * (n + 1), chunk * n) for w in reversed(left)]) for n in range(lanes)]
     instances = [
-        binary_lane(clk, valid(4, 1), first, own[n], gain, found[n], chunk)
+        binary_lane(clk, valid, first, row(pitch * n + len(weights), pitch * n), kept, gain, found[n])
         for n in range(lanes)
     ]
     joined = ConcatSignal(*reversed(found))
@@ -33,12 +27,12 @@ def binary_lanes(clk, valid, first, gain, activations, weights, totals, lanes, c
     def join():
         totals.next = joined
 
-    return matching, instances, keep, join
+    return instances, keep, join
 
 
-def elaborate_lanes(lanes="32", columns="12", chunk="32"):
-    lanes, columns, chunk = int(lanes), int(columns), int(chunk)
+def elaborate_lanes(lanes="32", channels="128", columns="3"):
+    lanes, channels, columns = int(lanes), int(channels), int(columns)
     return binary_lanes(
-        bit(), word(4), bit(), signed(14), word(chunk * (lanes + columns - 1)), word(chunk * columns),
-        word(14 * lanes), lanes, columns, chunk, 14,
+        bit(), word(3), bit(), signed(14), word(channels * (lanes + columns - 1)), word(channels * columns),
+        word(14 * lanes), lanes, channels,
     )  # fmt: skip
