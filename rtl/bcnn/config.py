@@ -107,6 +107,15 @@ class Layer:
         self._require(
             fits, f"uf is {self.uf}, must be {row} (a kernel row), or a part of it in whole chunks of {CHUNK}"
         )
+        whole = self.slices == 1 or self.channels % CHUNK == 0
+        self._require(
+            self.padding_value != 1 or whole,
+            f"padded with 1 and cut into slices, channels must be a multiple of {CHUNK}, not {self.channels}",
+        )
+        self._require(
+            self.pool[0] == 1 or self.least_steps >= 2,
+            "rows that are pooled must take 2 steps at least: more filters, groups or slices",
+        )
 
     @property
     def binary(self) -> bool:
@@ -175,6 +184,15 @@ class Layer:
     def row_steps(self) -> int:
         """Steps for all rows of a kernel."""
         return self.kernel[0] // self.rows_at_once
+
+    @property
+    def least_steps(self) -> int:
+        """Steps of the row of outputs with the fewest: kernel rows that a zero padding holds are left out."""
+        rows = self.row_steps
+        if rows > 1 and self.padding_value == 0:
+            tops = [y * self.stride[0] - self.padding[0] for y in range(self.out_height)]
+            rows = min(min(top + self.kernel[0], self.height) - max(top, 0) for top in tops)
+        return rows * self.filters * self.groups * self.slices
 
     @property
     def groups(self) -> int:
@@ -375,7 +393,16 @@ def _fashion(*parallelism: tuple[int, int]) -> tuple[Layer, ...]:
     )
 
 
+MINI = (
+    _conv("conv1", 12, 2, 16, 6, 12, input_bits=8, **_SAME, **_POOL),
+    _conv("conv2", 6, 16, 40, 48, 3, **_SAME),
+    _conv("conv3", 6, 40, 24, 120, 2, padding=(1, 1, 1, 1), padding_value=-1, **_POOL),
+    _full("fc1", 3, 24, 96, 72),
+    _full("fc2", 1, 96, 10, 32, scores=True),
+)
+
 CONFIGS = {
+    "mini": Config("mini", 8, MINI),
     "tiny": Config("tiny", 8, _fashion((3, 4), (96, 4), (96, 2), (192, 2), (224, 1), (32, 1))),
     "fashion": Config("fashion", 16, _fashion((9, 28), (96, 28), (96, 14), (192, 14), (448, 1), (32, 1))),
     "cnv": Config("cnv", 16, CNV),
