@@ -147,7 +147,7 @@ def binary_lanes(clk, valid, first, gain, activations, weights, totals, lanes, c
         row.next = activations
         kept.next = weights
 
-    return matching, instances, keep, name_bits(joined(found), totals)
+    return matching, instances, keep, name_bits(joined([each(width, 0) for each in found]), totals)
 
 
 def elaborate_lanes(lanes="32", columns="12", chunk="32"):
