@@ -403,9 +403,10 @@ def loaded(clk, rst, words, read_address, enable, weights, parameters):
     first = [entry_write(layer.weight_bits, layer.weight_words) for layer in LOADED]
     second = [entry_write(layer.parameter_bits, layer.filters) for layer in LOADED]
     steps = [word(layer.step_bits) for layer in LOADED]
+    addresses = cut(read_address, [len(each.address) for each in first])
     loading = load(clk, rst, words, first, second, LOADED)
     memories = [
-        weight_memory(clk, enable, first[n], read_address(len(first[n].address), 0), steps[n], layer.weight_words)
+        weight_memory(clk, enable, first[n], addresses[n], steps[n], layer.weight_words)
         for n, layer in enumerate(LOADED)
     ]
     for each in second:
@@ -420,9 +421,9 @@ def loaded(clk, rst, words, read_address, enable, weights, parameters):
 def loaded_all():
     bits = sum(layer.step_bits for layer in LOADED)
     each = sum(index_bits(layer.filters) + layer.parameter_bits for layer in LOADED)
-    deepest = max(index_bits(layer.weight_words) for layer in LOADED)
+    addresses = sum(index_bits(layer.weight_words) for layer in LOADED)
     parameters = OpenStream(word(each), word(len(LOADED)))
-    return loaded(bit(), reset(), stream(256), word(deepest), bit(), word(bits), parameters)
+    return loaded(bit(), reset(), stream(256), word(addresses), bit(), word(bits), parameters)
 
 
 @dataclass(frozen=True)

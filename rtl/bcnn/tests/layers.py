@@ -19,6 +19,7 @@ LAYERS = {
         Layer("row_by_row", 7, 4, 2, 3, (3, 2), 4, 1, (2, 2), (2, 1, 1, 1), input_bits=8),
         Layer("single", 1, 1, 5, 1, (1, 1), 5, 1),
         Layer("full", 3, 2, 96, 5, (3, 2), 64, 1),
+        Layer("quarters", 3, 4, 128, 3, (1, 1), 64, 2),
         Layer("pooled", 6, 6, 8, 40, (3, 3), 24, 2, padding=_SAME, pool=(2, 2)),
         Layer("pooled_rows", 7, 5, 8, 3, (1, 2), 16, 4, pool=(3, 2)),
         Layer("pooled_across", 3, 7, 8, 33, (1, 1), 8, 7, pool=(1, 2)),

@@ -115,7 +115,8 @@ def check_streams(rows, outputs):
             continue
         payload = [port for port in outputs if guard(port, names) == valid]
         for cycle, (now, then) in enumerate(pairwise(rows)):
-            if now[valid] and not now[ready] and not now.get("rst") and not now.get("halt"):
+            halted = now.get("halt") or then.get("halt")  # a halt takes back what is offered
+            if now[valid] and not now[ready] and not now.get("rst") and not halted:
                 assert then[valid], f"cycle {cycle}: {valid} fell before ready"
                 assert all(now[port] == then[port] for port in payload), (
                     f"cycle {cycle}: {valid}'s payload changed"
