@@ -18,7 +18,7 @@ from tb.uvc.control import ControlItem
 
 SLOW = MemorySettings(latency=3000)
 UNMAPPED = (0x08C, 0x0FC, 0xFFC)
-REQUESTS_THAT_FIT = 3  # one being read, two waiting
+WAITING = 2  # descriptors that the queue holds
 
 
 class ContractSequence:
@@ -32,7 +32,7 @@ class ContractSequence:
         self.model.connect(env.control)
         self.random = random.Random(seed)
         self.seed = seed
-        self.memory_map = place(program, REQUESTS_THAT_FIT + 1, env.bench.memory_bytes, seed)
+        self.memory_map = place(program, WAITING + 2, env.bench.memory_bytes, seed)
         self.checked = 0
         self.failures: list[str] = []
 
@@ -118,12 +118,15 @@ class ContractSequence:
         await self._bad_request("RUN with COUNT = 0")
 
     async def queue_full(self) -> None:
-        """While no memory answers, one request is being read and two descriptors wait: STATUS says so, and one more is
-        a bad request."""
+        """While no memory answers, WAITING descriptors wait, beside one that has left the queue if ACCEPTED tells so.
+        STATUS says when it is full, and one more is a bad request."""
         host, where = self.env.host, self.memory_map
         await self._configured(MemorySettings())
         await self.env.memory.apply(SLOW, self.seed)
-        for number in range(REQUESTS_THAT_FIT):
+        await host.run(where.inputs, where.outputs, 1)
+        await self.env.bench.cycles(50)
+        left = bool(await host.read("IRQ_STATUS") & Interrupt.ACCEPTED)
+        for number in range(1, WAITING + left):
             full = bool(await host.read("STATUS") & Status.QUEUE_FULL)
             self.expect(f"QUEUE_FULL after {number} requests", full, False)
             await host.run(where.inputs, where.outputs, 1)
@@ -193,7 +196,7 @@ class ContractSequence:
         memory = self.env.memory
         await memory.apply(settings, self.seed)
         await memory.fill(self.seed, self.memory_map.end)
-        await memory.allow(write_regions(self.program, REQUESTS_THAT_FIT, self.memory_map.outputs))
+        await memory.allow(write_regions(self.program, WAITING + 1, self.memory_map.outputs))
         await self.env.host.start()
 
     async def _configured(self, settings: MemorySettings) -> None:

@@ -2,7 +2,7 @@
 
 Entries stand low bits first, several to a word or several words to an entry; each of the two sections begins with a
 word of its own. Weights: entry (filter * row_steps + kernel row) * slices + slice has the weights of one step, 1 for
-+1: bit (lane * kernel width + kernel column) * chunk + b is for channel (slice * lanes + lane) * chunk + b, 0 beyond
++1: bit (kernel column * lanes + lane) * chunk + b is for channel (slice * lanes + lane) * chunk + b, 0 beyond
 the channels; where a step takes all kernel rows, they stand one behind the other. Parameters: bits 0 to 23 threshold,
 24 flip, 25 minimum; of scores bits 0 to 31 offset, 32 to 47 factor; two's complement.
 """
@@ -76,7 +76,7 @@ def _steps(layer: Layer, weights: Bits) -> Bits:
         layer.lanes,
         layer.chunk,
     )
-    return split.transpose(0, 1, 4, 2, 5, 3, 6).reshape(layer.weight_words, layer.step_bits)
+    return split.transpose(0, 1, 4, 2, 3, 5, 6).reshape(layer.weight_words, layer.step_bits)
 
 
 def _kernels(layer: Layer, steps: Bits) -> Bits:
@@ -86,11 +86,11 @@ def _kernels(layer: Layer, steps: Bits) -> Bits:
         layer.row_steps,
         layer.slices,
         layer.rows_at_once,
-        layer.lanes,
         layer.kernel[1],
+        layer.lanes,
         layer.chunk,
     )
-    kernels = split.transpose(0, 1, 3, 5, 2, 4, 6).reshape(layer.filters, *layer.kernel, -1)
+    kernels = split.transpose(0, 1, 3, 4, 2, 5, 6).reshape(layer.filters, *layer.kernel, -1)
     return kernels[..., : layer.channels]
 
 

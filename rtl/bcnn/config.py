@@ -193,7 +193,7 @@ class Layer:
 
     @property
     def step_bits(self) -> int:
-        """Weights of one step: by lane, kernel column, channel of the chunk; or by kernel row, column, channel."""
+        """Weights of one step: by kernel row if it takes all, kernel column, channel of the slice."""
         return self.rows_at_once * self.kernel[1] * self.lanes * self.chunk
 
     @property

@@ -1,7 +1,7 @@
 """One layer: map in, map out.
 
 walk -> map and weight memories -> row, strip -> lanes -> collect -> (pool) -> place
-  0          1                       2            2+4        7         8
+  0          1                       2            2+3        6         7
 """
 
 from dataclasses import dataclass
@@ -9,28 +9,31 @@ from dataclasses import dataclass
 from myhdl import ConcatSignal, Constant, Signal, always, always_comb, always_seq, block, concat, intbv
 
 from rtl.bcnn.collect import collect, made_chunks
-from rtl.bcnn.lane import LANE_LATENCY, binary_lane, mismatch_columns, number_lane
+from rtl.bcnn.lane import LANE_LATENCY, binary_lane, count_negative, flip_numbers, number_lane
 from rtl.bcnn.maps import map_memory, read_bits, reads, row_copies, take_turns
 from rtl.bcnn.place import place_chunks, show_chunks
 from rtl.bcnn.pool import pool
-from rtl.bcnn.popcount import weights_left
 from rtl.bcnn.walk import schedule, step, walk
 from rtl.bcnn.weights import weight_memory
 from rtl.bcnn.window import (
     column_inside,
     columns,
     find_inside,
+    gate_columns,
+    gated_columns,
     inside_masks,
     kept_width,
+    lane_columns,
+    lane_weights,
     mixed_columns,
-    spread_weights,
+    pixel_bits,
     strips,
 )
 from rtl.convert import unused
 from rtl.lib.delay import delay, delay_control
 from rtl.lib.stream import bit, signed, word
 
-GAIN_LATENCY = 4  # from a row to the last stage of the lanes
+GAIN_LATENCY = LANE_LATENCY  # both meet in the lanes' last stage
 
 
 @dataclass(frozen=True)
@@ -170,16 +173,9 @@ def gain_table(layer, lane):
 
 @block
 def binary_sums(clk, valid, first, group, tail, kept, weights, totals, layer):
-    """Sums of bits: totals of the lanes, from rows or strips and a step's weights."""
-    width, kernel = len(totals[0]), layer.kernel[1]
-    count = layer.lanes * kernel
-    words = [
-        columns(layer, n // kernel, kept[n // kernel], [x * layer.stride[1] + n % kernel for x in range(layer.p)])
-        for n in range(count)
-    ]
-    spread = [word(layer.chunk * layer.p) for _ in range(count)]
-    left = [word(layer.chunk * layer.p) for _ in range(weights_left(count))]
-    mixed = mixed_columns(layer)
+    """Sums of bits: totals of the lanes, from a row or strip and a step's weights."""
+    width, mixed = len(totals[0]), mixed_columns(layer)
+    gated = [word(pixel_bits(layer)) for _ in gated_columns(layer)]
     in_map = word(max(1, len(mixed)))
     tables = [gain_table(layer, lane) for lane in range(layer.p)]
     distinct = sorted(set(tables))
@@ -187,46 +183,37 @@ def binary_sums(clk, valid, first, group, tail, kept, weights, totals, layer):
     gains = [constant(table[0], width) if fixed else signed(width) for table in distinct]
     looking, gaining = [], []
     if mixed:
-        looking.append(find_inside(clk, valid(0), group, in_map, inside_masks(layer)))
-    spreading = spread_weights(weights, in_map, spread, layer)
-    matching = mismatch_columns(clk, valid(1), words, spread, left)
-    if not fixed:
-        gaining = [find_gain(clk, group, tail, gains[n], distinct[n]) for n in range(len(distinct))]
-    else:
+        looking = [find_inside(clk, valid(0), group, in_map, inside_masks(layer)),
+                   gate_columns(weights, in_map, gated, layer)]
+    if fixed:
         unused(tail, "all steps have the same products")
-        if layer.groups == 1:
-            unused(group, "there is one group of pixels")
-    own = [own_columns(left, lane, layer.chunk) for lane in range(layer.p)]
+        unused(group, "all groups have the same products")
+    else:
+        gaining = [find_gain(clk, group, tail, gains[n], distinct[n]) for n in range(len(distinct))]
     lanes = [
-        binary_lane(clk, valid(5, 2), first, own[n], gains[distinct.index(tables[n])], totals[n], layer.chunk)
+        binary_lane(clk, valid(LANE_LATENCY + 1, 1), first, columns(layer, kept[0], lane_columns(layer, n)),
+                    lane_weights(layer, n, weights, gated), gains[distinct.index(tables[n])], totals[n])
         for n in range(layer.p)
     ]
-    return looking, spreading, matching, gaining, lanes
-
-
-def own_columns(left, lane, chunk):
-    """Of words for all lanes side by side those of one lane."""
-    own = [each(chunk * (lane + 1), chunk * lane) if len(each) > chunk else each for each in left]
-    return ConcatSignal(*reversed(own)) if len(own) > 1 else own[0]
+    return looking, gaining, lanes
 
 
 @block
 def number_sums(clk, valid, first, kept, weights, totals, layer):
     """Sums of numbers: totals of the lanes."""
-    seen = [
-        [x * layer.stride[1] + k for k in range(layer.kernel[1])] for x in range(layer.p)
-    ]
-    windows = [number_window(layer, kept, seen[n]) for n in range(layer.p)]
-    return [
-        number_lane(clk, valid(5, 1), first, windows[n], weights, totals[n], layer.input_bits)
+    bits, rows = layer.input_bits, layer.rows_at_once
+    row_bits = layer.kernel[1] * pixel_bits(layer)
+    flips = [word(row_bits) for _ in range(rows)]
+    gain = signed(len(totals[0]))
+    flipping = [flip_numbers(weights(row_bits // bits * (n + 1), row_bits // bits * n), flips[n], bits)
+                for n in range(rows)]
+    balancing = count_negative(clk, weights, gain, layer.step_bits << bits - 1)
+    lanes = [
+        number_lane(clk, valid(LANE_LATENCY + 1, 1), first,
+                    [columns(layer, row, lane_columns(layer, n)) for row in kept], flips, gain, totals[n], bits)
         for n in range(layer.p)
     ]
-
-
-def number_window(layer, kept, seen):
-    """The numbers that a lane sees, kernel row by kernel row."""
-    rows = [columns(layer, n, kept[n], seen) for n in range(layer.rows_at_once)]
-    return ConcatSignal(*reversed(rows)) if len(rows) > 1 else rows[0]
+    return flipping, balancing, lanes
 
 
 @block
@@ -239,8 +226,7 @@ def sums(clk, rst, halt, write, turns, room, image, start, weight_write, totals,
     count = layer.rows_at_once if layer.rows_at_once > 1 else layer.lanes * parts
     bits = layer.width * layer.chunk * layer.input_bits // (1 if layer.rows_at_once > 1 else parts)
     banks = [word(bits) for _ in range(count)]
-    rows = layer.rows_at_once if layer.rows_at_once > 1 else layer.lanes
-    kept = [word(kept_width(layer) * layer.chunk * layer.input_bits) for _ in range(rows)]
+    kept = [word(kept_width(layer) * pixel_bits(layer)) for _ in range(layer.rows_at_once)]
     weights, valid, first = word(layer.step_bits), word(LANE_LATENCY + 1), bit()
     given = reads()
     in_map, group, tail = word(len(now.in_map)), word(len(now.group)), bit()
@@ -261,8 +247,6 @@ def sums(clk, rst, halt, write, turns, room, image, start, weight_write, totals,
     else:
         summing = number_sums(clk, valid, first, kept, weights, totals, layer)
         unused(tail, "numbers are not cut in slices")
-        if layer.groups == 1:
-            unused(group, "there is one group of pixels")
 
     @always_comb
     def point():

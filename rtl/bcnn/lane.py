@@ -1,48 +1,22 @@
 """One output of an engine: the sum of a step's products, added to what the steps before gave."""
 
-from itertools import pairwise
+from myhdl import ConcatSignal, always, always_comb, block, intbv
 
-from myhdl import always, always_comb, block
-
-from rtl.bcnn.popcount import FIELD, FIELDS_BITS, compress, copy, fields_of_eight, fields_of_sixteen, weigh
+from rtl.bcnn.popcount import TOGETHER, WORD, count_fields, field_words, sum_fields
 from rtl.lib.stream import signed, word
 
-LANE_LATENCY = 4  # from a step's window to `total`
-NUMBERS_AT_ONCE = 9  # that are added in one cycle
+LANE_LATENCY = 3  # from a step's window to `total`
+LONG_WORD = 64
 
 
 @block
-def register(clk, enable, value, kept):
-    """Latency: one cycle."""
-
-    @always(clk.posedge)
-    def keep():
-        if enable:
-            kept.next = value
-
-    return keep
-
-
-@block
-def differ(activations, weights, mismatches):
-    """Bits whose product is -1."""
-
-    @always_comb
-    def compare():
-        mismatches.next = activations ^ weights
-
-    return compare
-
-
-@block
-def accumulate(clk, enable, first, gain, mismatches, total):
-    """total grows by the step's products: each of `gain` is 1, but for those of the mismatches, which are -1."""
-    lower, upper = mismatches(FIELD, 0), mismatches(FIELDS_BITS, FIELD)
+def accumulate(clk, enable, first, gain, counted, total):
+    """total grows by the step's products: each of `gain` is 1, but for those counted, which are -1."""
     step, base = signed(len(total)), signed(len(total))
 
     @always_comb
     def measure():
-        step.next = gain - (lower << 1) - (upper << 1)
+        step.next = gain - (counted << 1)
 
     @always_comb
     def choose():
@@ -56,119 +30,161 @@ def accumulate(clk, enable, first, gain, mismatches, total):
     return measure, choose, add
 
 
-@block
-def mismatch_columns(clk, enable, activations, weights, columns):
-    """columns: registers with one word of each weight, what the mismatches of all words add up to, bit by bit.
-
-    activations, weights: lists of words of one width, for all lanes side by side.
-    """
-    width = len(activations[0])
-    mismatches = [word(width) for _ in activations]
-    left = [word(width) for _ in columns]
-    comparing = [differ(*pair) for pair in zip(activations, weights, mismatches, strict=True)]
-    adders = compress(mismatches, left)
-    keeping = [register(clk, enable, left[n], columns[n]) for n in range(len(columns))]
-    return comparing, adders, keeping
+def filled(bits, width):
+    """A bus with zeros above, to so many bits."""
+    return bits if len(bits) == width else ConcatSignal("0" * (width - len(bits)), bits)
 
 
 @block
-def binary_lane(clk, valid, first, columns, gain, total, chunk):
-    """total: the sum over a filter's steps of +-1 times +-1; columns: a word of `chunk` mismatches of each weight.
+def binary_lane(clk, valid, first, window, weights, gain, total):
+    """total: the sum over a filter's steps of +-1 times +-1, LANE_LATENCY cycles after the last window.
 
     valid: bit n for stage n; first: the step in the last stage is its filter's first; gain: its products.
     """
-    count = len(columns) // chunk
-    words = [columns(chunk * (n + 1), chunk * n) if count > 1 else columns for n in range(count)]
-    eights, sixteens = [[word(width) for _ in range(count)] for width in (chunk, FIELDS_BITS)]
-    joined, weighed = word(FIELDS_BITS), word(FIELDS_BITS)
-    counting = [fields_of_eight(clk, valid(0), words[n], eights[n]) for n in range(count)]
-    doubling = [fields_of_sixteen(*pair) for pair in zip(eights, sixteens, strict=True)]
-    weighing = weigh(sixteens, joined)
-    holding = register(clk, valid(1), joined, weighed)
-    adding = accumulate(clk, valid(2), first, gain, weighed, total)
-    return counting, doubling, weighing, holding, adding
+    fields = word(WORD * field_words(len(window)))
+    width = TOGETHER * len(fields)
+    counted = word(len(window).bit_length())
+    counting = count_fields(clk, valid(0), filled(window, width), filled(weights, width), fields)
+    summing = sum_fields(clk, valid(1), fields, counted)
+    adding = accumulate(clk, valid(2), first, gain, counted, total)
+    return counting, summing, adding
+
+
+def used_bits(bits):
+    """Bits of a long word that numbers stand in: of as many numbers as it has room for."""
+    return LONG_WORD // (2 * bits) * 2 * bits
+
+
+def pair_mask(bits):
+    """Every other number of a long word."""
+    return sum(((1 << bits) - 1) << 2 * bits * n for n in range(LONG_WORD // (2 * bits)))
+
+
+def long_words(parts, bits):
+    """Rows of numbers as one bus, each cut in long words with zeros above."""
+    words = []
+    for part in parts:
+        for low in range(0, len(part), used_bits(bits)):
+            high = min(low + used_bits(bits), len(part))
+            words.append(filled(part(high, low) if (high, low) != (len(part), 0) else part, LONG_WORD))
+    return words[0] if len(words) == 1 else ConcatSignal(*reversed(words))
 
 
 @block
-def apply_sign(number, positive, term):
-    """The number, or its negative."""
-
-    @always_comb
-    def choose():
-        term.next = number.signed() if positive else -number.signed()
-
-    return choose
-
-
-@block
-def add_terms(clk, enable, numbers, weights, total, bits):
-    """The sum of a few numbers of `bits` bits, each times +-1. Latency: one cycle."""
-    count = len(weights)
-    terms = [signed(bits + 1) for _ in range(count)]
-    signs = [weights(n) if count > 1 else weights for n in range(count)]
-    applying = [apply_sign(numbers(bits * (n + 1), bits * n), signs[n], terms[n]) for n in range(count)]
-    result = signed(bits + 1 + (count - 1).bit_length())
-    adding = add_all(terms, result)
+def add_numbers(clk, enable, numbers, flips, fields, bits):
+    """Sums of numbers ^ flips, unsigned, in fields of twice their bits. Latency: one cycle."""
+    words, mask = len(numbers) // LONG_WORD, pair_mask(bits)
 
     @always(clk.posedge)
-    def keep():
-        if enable:
-            total.next = result
-
-    return applying, adding, keep
-
-
-@block
-def add_pair(left, right, total):
-    """left + right."""
-
-    @always_comb
     def add():
-        total.next = left + right
+        terms = intbv(0)[LONG_WORD:]
+        total = intbv(0)[LONG_WORD:]
+        if enable:
+            total[:] = 0
+            for n in range(words):
+                terms[:] = numbers[LONG_WORD * n + LONG_WORD:LONG_WORD * n]
+                terms[:] = terms ^ flips[LONG_WORD * n + LONG_WORD:LONG_WORD * n]
+                total[:] = total + (terms & mask) + ((terms >> bits) & mask)
+            fields.next = total
 
     return add
 
 
 @block
-def add_all(terms, total):
-    """The sum of a list of signed words of one width."""
-    adders, left = [], list(terms)
-    while len(left) > 1:
-        sums = []
-        for n in range(0, len(left) - 1, 2):
-            sums.append(total if len(left) == 2 else signed(len(left[0]) + 1))
-            adders.append(add_pair(left[n], left[n + 1], sums[-1]))
-        left = sums + left[2 * len(sums):]
-    return adders if adders else copy(terms[0], total)
+def add_pairs(clk, enable, fields, total, bits):
+    """The sum of all fields. Latency: one cycle."""
+    count, width = LONG_WORD // (2 * bits), len(total)
+
+    @always(clk.posedge)
+    def add():
+        wide = intbv(0)[width:]
+        if enable:
+            wide[:] = 0
+            for n in range(count):
+                wide[:] = wide + fields[2 * bits * n + 2 * bits:2 * bits * n]
+            total.next = wide
+
+    return add
 
 
 @block
-def number_lane(clk, valid, first, window, weights, total, bits):
-    """total: the sum over a filter's steps of numbers of `bits` bits times +-1; one register more than it needs keeps
-    the pace of a binary lane.
-
-    valid: bit n for stage n; first: the step in the last stage is its filter's first.
-    """
-    count = len(window) // bits
-    edges = [*range(0, count, NUMBERS_AT_ONCE), count]
-    width = bits + 1 + (NUMBERS_AT_ONCE - 1).bit_length()
-    sums = [signed(width) for _ in edges[1:]]
-    joined = signed(width + (len(sums) - 1).bit_length())
-    late, step, base = signed(len(joined)), signed(len(joined)), signed(len(total))
-    grouping = [
-        add_terms(clk, valid(0), window(bits * last, bits * first), weights(last, first), sums[n], bits)
-        for n, (first, last) in enumerate(pairwise(edges))
-    ]
-    adding = add_all(sums, joined)
-    holding = register(clk, valid(1), joined, late), register(clk, valid(2), late, step)
+def add_step(clk, enable, first, gain, amount, total):
+    """total grows by amount + gain."""
+    base = signed(len(total))
 
     @always_comb
     def choose():
         base.next = 0 if first else total
 
     @always(clk.posedge)
-    def accumulate_step():
-        if valid[3]:
-            total.next = base + step
+    def add():
+        if enable:
+            total.next = base + amount + gain
 
-    return grouping, adding, holding, choose, accumulate_step
+    return choose, add
+
+
+@block
+def number_lane(clk, valid, first, rows, flips, gain, total, bits):
+    """total: the sum over a filter's steps of numbers times +-1, LANE_LATENCY cycles after the last window.
+
+    rows: the numbers of each kernel row, with half their range added, so that none is negative; flips: for each row
+    all bits of a number whose weight is -1: what is inverted is the negative less one. gain: the weights of -1 less
+    half a range for each number.
+    """
+    numbers, flipped = long_words(rows, bits), long_words(flips, bits)
+    fields, amount = word(LONG_WORD), word(len(total) - 1)
+    adding = add_numbers(clk, valid(0), numbers, flipped, fields, bits)
+    summing = add_pairs(clk, valid(1), fields, amount, bits)
+    accumulating = add_step(clk, valid(2), first, gain, amount, total)
+    return adding, summing, accumulating
+
+
+@block
+def flip_numbers(weights, flips, bits):
+    """All bits of the numbers whose weight is -1."""
+    count, ones = len(weights), (1 << bits) - 1
+
+    @always_comb
+    def spread():
+        for n in range(count):
+            if weights[n]:
+                flips.next[bits * n + bits:bits * n] = 0
+            else:
+                flips.next[bits * n + bits:bits * n] = ones
+
+    return spread
+
+
+@block
+def count_negative(clk, weights, gain, offset):
+    """The weights of -1, less the offset. Latency: two cycles."""
+    count, width = len(weights), len(weights).bit_length()
+    negative = word(width)
+
+    @always(clk.posedge)
+    def add():
+        total = intbv(0)[width:]
+        total[:] = 0
+        for n in range(count):
+            if not weights[n]:
+                total[:] = total + 1
+        negative.next = total
+
+    @always(clk.posedge)
+    def balance():
+        gain.next = negative - offset
+
+    return add, balance
+
+
+@block
+def register(clk, enable, value, kept):
+    """Latency: one cycle."""
+
+    @always(clk.posedge)
+    def keep():
+        if enable:
+            kept.next = value
+
+    return keep

@@ -44,18 +44,23 @@ def take_numbers(clk, rst, beats, opened, ends, number, there, full):
 
 @block
 def collect_row(clk, there, number, row):
-    """The newest number highest."""
+    """The newest number highest; half their range added to each, so that none is negative."""
     bits, width = len(number), len(row)
+    positive = word(bits)
+
+    @always_comb
+    def add_half():
+        positive.next = number ^ (1 << bits - 1)
 
     @always(clk.posedge)
     def shift():
         if there:
             if width == bits:
-                row.next = number
+                row.next = positive
             else:
-                row.next = concat(number, row[width:bits])
+                row.next = concat(positive, row[width:bits])
 
-    return shift
+    return add_half, shift
 
 
 @block

@@ -1,4 +1,4 @@
-"""From a row of a map to what each lane sees of it: the columns of its kernel."""
+"""From rows of a map to what each lane sees of them: neighbouring columns, all channels of a slice side by side."""
 
 from myhdl import ConcatSignal, always, always_comb, block
 
@@ -7,36 +7,72 @@ from rtl.convert import unused
 from rtl.lib.stream import word
 
 
+def pixel_bits(layer):
+    """Bits of a column in a step's rows."""
+    return layer.lanes * layer.chunk * layer.input_bits
+
+
 def strip_width(layer):
     """Columns that the lanes of a group see."""
     return (layer.p - 1) * layer.stride[1] + layer.kernel[1]
 
 
-def column_places(layer, column):
-    """Column of the map that a strip's column is, for each group."""
-    return [group * layer.p * layer.stride[1] - layer.padding[1] + column for group in range(layer.groups)]
+def kept_width(layer):
+    """Columns of a row, or of a strip of it, that are kept."""
+    return layer.width if layer.groups == 1 else strip_width(layer)
 
 
 def column_inside(layer, column):
     """For each group whether a strip's column lies in the map, or counts as if it did."""
-    if layer.padding_value:
-        return [True] * layer.groups
-    return [0 <= place < layer.width for place in column_places(layer, column)]
+    places = [group * layer.p * layer.stride[1] - layer.padding[1] + column for group in range(layer.groups)]
+    return [bool(layer.padding_value) or 0 <= place < layer.width for place in places]
 
 
-def pad_pixel(layer, lane):
-    """Bits of a pixel outside the map in a chunk; what stands there when rows are read outside it."""
+def lane_columns(layer, lane):
+    """Strip columns that a lane sees: those of its kernel, but for those at its ends that never lie in the map."""
+    seen = range(lane * layer.stride[1], lane * layer.stride[1] + layer.kernel[1])
+    used = [column for column in seen if not layer.binary or any(column_inside(layer, column))]
+    return range(used[0], used[-1] + 1)
+
+
+def mixed_columns(layer):
+    """Columns that a lane sees and that do not lie in the map for every group: their weights are gated."""
+    seen = {column for lane in range(layer.p) for column in lane_columns(layer, lane)}
+    return [column for column in sorted(seen) if not all(column_inside(layer, column))]
+
+
+def pad_pixel(layer):
+    """Bits of a column outside the map, as a string, the last one first."""
+    if not layer.binary:
+        return ("1" + "0" * (layer.input_bits - 1)) * layer.channels
     if layer.padding_value <= 0:
-        return 0
-    channels = [(plane * layer.chunk, layer.channels) for plane in range(lane, layer.planes, layer.lanes)]
-    real = {min(layer.chunk, most - first) for first, most in channels}
-    return (1 << max(real)) - 1
+        return "0" * pixel_bits(layer)
+    return ("1" * min(pixel_bits(layer), layer.channels)).rjust(pixel_bits(layer), "0")
 
 
 def reads_outside(layer):
     """Rows of a step may lie outside the map: what they hold must be replaced."""
     padded = layer.padding[0] or layer.padding[2]
     return bool(padded and (layer.padding_value or layer.rows_at_once > 1))
+
+
+def joined(parts):
+    """Signals and strings of bits as one, the first lowest; neighbouring slices of one Signal should come as one."""
+    return parts[0] if len(parts) == 1 else ConcatSignal(*reversed(parts))
+
+
+def interleaved(layer, banks):
+    """The columns of a row one behind the other, from the banks of the lanes: of each, the columns in some parts."""
+    if layer.lanes == 1:
+        return list(banks)
+    parts = len(banks) // layer.lanes
+    columns, bits = layer.width // parts, layer.chunk
+    return [
+        banks[parts * lane + x // columns](bits * (x % columns + 1), bits * (x % columns)) if columns > 1
+        else banks[parts * lane + x]
+        for x in range(layer.width)
+        for lane in range(layer.lanes)
+    ]
 
 
 @block
@@ -80,82 +116,50 @@ def take_strip(clk, enable, in_map, group, row, kept, outside, pitch):
     return keep
 
 
-def joined(parts):
-    """Signals and strings of bits as one, the first lowest; neighbouring slices of one Signal should come as one."""
-    return parts[0] if len(parts) == 1 else ConcatSignal(*reversed(parts))
+def edges(layer, row):
+    """A row, as a list of parts, with all columns that the lanes of any group see."""
+    left, pitch = layer.padding[1], layer.p * layer.stride[1]
+    right = max(0, (layer.groups - 1) * pitch + strip_width(layer) - left - layer.width)
+    before, after = [pad_pixel(layer)] * bool(left), [pad_pixel(layer)] * bool(right)
+    return [part * left for part in before] + row + [part * right for part in after]
 
 
-def pad_bits(layer, lane, columns):
-    """So many columns outside the map, as a string."""
-    bits = layer.chunk * layer.input_bits
-    return format(pad_pixel(layer, lane), f"0{bits}b") * columns
+@block
+def strip(clk, enable, in_map, group, row, kept, layer):
+    """kept: the row, a list of parts; of several groups the columns that the lanes of the group at hand see."""
+    outside = int(pad_pixel(layer) * kept_width(layer), 2)
+    pitch = layer.p * layer.stride[1] * pixel_bits(layer)
+    if layer.groups == 1 and reads_outside(layer):
+        keeping = take_row(clk, enable, in_map, joined(row), kept, outside)
+    elif layer.groups == 1:
+        keeping = register(clk, enable, joined(row), kept)
+    elif reads_outside(layer):
+        keeping = take_strip(clk, enable, in_map, group, joined(edges(layer, row)), kept, outside, pitch)
+    else:
+        keeping = cut_strip(clk, enable, group, joined(edges(layer, row)), kept, pitch)
+    return keeping
 
 
 @block
 def strips(clk, enable, in_map, group, banks, kept, layer):
-    """kept: for each lane (or kernel row) the row; of several groups the columns that the group at hand sees.
-
-    banks: of each lane the pixels of the row, in parts. in_map: a bit for each row read.
-    """
-    bits = layer.chunk * layer.input_bits
-    parts = len(banks) // len(kept)
-    rows = [joined(banks[parts * n : parts * (n + 1)]) for n in range(len(kept))]
-    flags = [in_map(n) if len(in_map) > 1 else in_map for n in range(len(kept))]
-    flags = flags if layer.rows_at_once > 1 else [in_map] * len(kept)
-    if layer.groups == 1 and not reads_outside(layer):
-        unused(in_map, "rows outside the map are not read")
-        return [register(clk, enable, rows[n], kept[n]) for n in range(len(kept))]
-    if layer.groups == 1:
-        outside = [pad_pixel(layer, n) * sum(1 << bits * x for x in range(layer.width)) for n in range(len(kept))]
-        return [take_row(clk, enable, flags[n], rows[n], kept[n], outside[n]) for n in range(len(kept))]
-    left, pitch = layer.padding[1], layer.p * layer.stride[1]
-    right = max(0, (layer.groups - 1) * pitch + strip_width(layer) - left - layer.width)
-    edges = [[pad_bits(layer, n, left), rows[n], pad_bits(layer, n, right)] for n in range(len(kept))]
-    padded = [joined([part for part in edge if not isinstance(part, str) or part]) for edge in edges]
-    outside = [pad_pixel(layer, n) * sum(1 << bits * x for x in range(strip_width(layer))) for n in range(len(kept))]
+    """kept: what the lanes see of each row that a step reads; banks: the map's; in_map: a bit for each of the rows."""
+    rows = [[bank] for bank in banks] if layer.rows_at_once > 1 else [interleaved(layer, banks)]
+    flags = [in_map(n) for n in range(len(kept))] if len(kept) > 1 else [in_map]
     if not reads_outside(layer):
         unused(in_map, "rows outside the map are not read")
-        return [cut_strip(clk, enable, group, padded[n], kept[n], pitch * bits) for n in range(len(kept))]
-    return [
-        take_strip(clk, enable, flags[n], group, padded[n], kept[n], outside[n], pitch * bits)
-        for n in range(len(kept))
-    ]
+    if layer.groups == 1:
+        unused(group, "there is one group of pixels")
+    return [strip(clk, enable, flags[n], group, rows[n], kept[n], layer) for n in range(len(kept))]
 
 
-def kept_width(layer):
-    """Columns of a row, or of a strip of it, that are kept."""
-    return layer.width if layer.groups == 1 else strip_width(layer)
-
-
-def columns(layer, lane, kept, wanted):
-    """The bits of strip columns `wanted`, the first lowest, from what is kept of a lane's row."""
-    bits = layer.chunk * layer.input_bits
-    shift = layer.padding[1] if layer.groups == 1 else 0
-    parts, run = [], []
-    for place in [column - shift for column in wanted]:
-        if run and (place != run[-1] + 1 or place >= kept_width(layer)):
-            parts.append(kept(bits * (run[-1] + 1), bits * run[0]))
-            run = []
-        if 0 <= place < kept_width(layer):
-            run.append(place)
-        else:
-            parts.append(pad_bits(layer, lane, 1))
-    if run:
-        parts.append(kept(bits * (run[-1] + 1), bits * run[0]))
-    return joined(parts)
-
-
-@block
-def gate_weights(weights, in_map, gated):
-    """Weights of a column that lies in the map for some groups only."""
-
-    @always_comb
-    def gate():
-        gated.next = 0
-        if in_map:
-            gated.next = weights
-
-    return gate
+def columns(layer, kept, wanted):
+    """The bits of neighbouring strip columns, the first lowest, from what is kept of a row."""
+    bits, shift = pixel_bits(layer), layer.padding[1] if layer.groups == 1 else 0
+    first, last = wanted[0] - shift, wanted[-1] - shift
+    inside_first, inside_last = max(first, 0), min(last, kept_width(layer) - 1)
+    before, after = [pad_pixel(layer)] * (inside_first - first), [pad_pixel(layer)] * (last - inside_last)
+    whole = inside_first == 0 and inside_last == kept_width(layer) - 1
+    return joined([*before, kept if whole else kept(bits * (inside_last + 1), bits * inside_first), *after])
 
 
 @block
@@ -175,12 +179,6 @@ def find_inside(clk, enable, group, in_map, masks):
     return look, keep
 
 
-def mixed_columns(layer):
-    """Columns of the strip that lie in the map for some groups only."""
-    flags = {column: column_inside(layer, column) for column in range(strip_width(layer))}
-    return [column for column, flag in flags.items() if any(flag) and not all(flag)]
-
-
 def inside_masks(layer):
     """For each group a bit for each of the mixed columns."""
     flags = [column_inside(layer, column) for column in mixed_columns(layer)]
@@ -188,25 +186,49 @@ def inside_masks(layer):
 
 
 @block
-def spread_weights(weights, in_map, spread, layer):
-    """For each word of a step's weights the same word for every lane of the group, 0 where it sees no map.
+def gate_weights(weights, in_map, gated):
+    """Weights of a column that lies in the map for some groups only; what is outside is zero as well."""
 
-    spread: a list; weights: by chunk, column of the kernel; in_map: of the mixed columns.
-    """
-    gates, chunk, kernel, mixed = [], layer.chunk, layer.kernel[1], mixed_columns(layer)
-    for n, result in enumerate(spread):
-        own = weights(chunk * (n + 1), chunk * n) if len(weights) > chunk else weights
-        lanes = []
-        for lane in range(layer.p):
-            flags = column_inside(layer, lane * layer.stride[1] + n % kernel)
-            if all(flags) or not any(flags):
-                lanes.append(own if all(flags) else "0" * chunk)
-            else:
-                lanes.append(word(chunk))
-                column = mixed.index(lane * layer.stride[1] + n % kernel)
-                gates.append(gate_weights(own, in_map(column) if len(mixed) > 1 else in_map, lanes[-1]))
-        gates.append(forward(joined(lanes), result))
+    @always_comb
+    def gate():
+        gated.next = 0
+        if in_map:
+            gated.next = weights
+
+    return gate
+
+
+def gated_columns(layer):
+    """The mixed columns and, for each, the kernel columns that see them: pairs, each once."""
+    mixed = mixed_columns(layer)
+    seen = [(column, column - lane * layer.stride[1]) for lane in range(layer.p) for column in mixed
+            if column in lane_columns(layer, lane)]
+    return sorted(set(seen))
+
+
+@block
+def gate_columns(weights, in_map, gated, layer):
+    """gated: for each of the gated columns the step's weights of that kernel column, or zeros."""
+    bits, mixed, gates = pixel_bits(layer), mixed_columns(layer), []
+    for n, (column, place) in enumerate(gated_columns(layer)):
+        flag = in_map(mixed.index(column)) if len(mixed) > 1 else in_map
+        own = weights(bits * (place + 1), bits * place) if len(weights) > bits else weights
+        gates.append(gate_weights(own, flag, gated[n]))
     return gates
+
+
+def lane_weights(layer, lane, weights, gated):
+    """A step's weights for the columns that a lane sees."""
+    bits, first, pairs, parts, run = pixel_bits(layer), lane * layer.stride[1], gated_columns(layer), [], []
+    for column in lane_columns(layer, lane):
+        pair = column, column - first
+        if pair not in pairs:
+            run.append(column - first)
+            continue
+        parts += [weights(bits * (run[-1] + 1), bits * run[0])] if run else []
+        parts, run = [*parts, gated[pairs.index(pair)]], []
+    parts += [weights(bits * (run[-1] + 1), bits * run[0])] if run else []
+    return weights if len(run) * bits == len(weights) else joined(parts)
 
 
 @block

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from host.protocol import Host
-from rtl.lib.registers import BY_NAME, Control, Interrupt
+from rtl.lib.registers import BY_NAME, Control, Interrupt, Status
 from tb.contract import ContractSequence
 from tb.sequences import RequestSequence
 
@@ -97,14 +97,46 @@ def test_a_run_that_finds_the_accelerator_idle_is_told(gone_idle: int | None, kn
 def test_a_descriptor_that_leaves_without_an_interrupt_breaks_the_contract(
     raised: Interrupt, failures: int
 ) -> None:
+    sequence = contract(Device(raised))
+    asyncio.run(sequence.accepted())
+    assert sequence.checked == 3 and len(sequence.failures) == failures
+    assert all("IRQ_STATUS after a RUN" in line for line in sequence.failures)
+
+
+class Full(Device):
+    """Its queue is full with two descriptors, the first of which has left it if ACCEPTED is raised, or `wrong` ones."""
+
+    def __init__(self, raised: Interrupt, wrong: int) -> None:
+        super().__init__(raised)
+        self.runs, self.most = 0, 2 + bool(raised) + wrong
+
+    async def read(self, address: int) -> int:
+        """STATUS as the queue is."""
+        if address == BY_NAME["STATUS"].address:
+            return int(Status.QUEUE_FULL) if self.runs >= self.most else 0
+        return await super().read(address)
+
+
+@pytest.mark.parametrize("raised", [NONE, Interrupt.ACCEPTED])
+@pytest.mark.parametrize("wrong", [-1, 0, 1])
+def test_a_queue_of_another_depth_breaks_the_contract(raised: Interrupt, wrong: int) -> None:
+    device = Full(raised, wrong)
+    sequence = contract(device)
+    asyncio.run(sequence.queue_full())
+    assert len(sequence.failures) == abs(wrong)
+    assert device.runs == 3 + bool(raised)
+
+
+def contract(device: Device) -> Any:
+    """The contract's checks on a device, with nothing around them."""
+
     async def nothing(*_: Any) -> None:
         pass
 
     sequence: Any = object.__new__(ContractSequence)
-    sequence.env = SimpleNamespace(host=Host(Device(raised)))
-    sequence.memory_map = SimpleNamespace(inputs=0, outputs=64)
+    around = {"memory": SimpleNamespace(apply=nothing), "bench": SimpleNamespace(cycles=nothing)}
+    sequence.env = SimpleNamespace(host=Host(device), **around)
+    sequence.memory_map, sequence.seed = SimpleNamespace(inputs=0, outputs=64), 1
     sequence.checked, sequence.failures = 0, []
-    sequence._configured = sequence._clean = nothing
-    asyncio.run(sequence.accepted())
-    assert sequence.checked == 3 and len(sequence.failures) == failures
-    assert all("IRQ_STATUS after a RUN" in line for line in sequence.failures)
+    sequence._configured = sequence._clean = sequence._bad_request = nothing
+    return sequence

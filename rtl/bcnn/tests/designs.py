@@ -7,9 +7,10 @@ from myhdl import ConcatSignal, Signal, always, always_comb, always_seq, block, 
 
 from rtl.bcnn.collect import collect, made_chunks
 from rtl.bcnn.count import count_work, find_activity, sum_products
-from rtl.bcnn.engine import Work, number_window
-from rtl.bcnn.lane import binary_lane, mismatch_columns, number_lane, register
+from rtl.bcnn.engine import Work, sums, work
+from rtl.bcnn.lane import binary_lane, count_negative, flip_numbers, number_lane
 from rtl.bcnn.maps import (
+    Turns,
     index_bits,
     map_memory,
     map_write,
@@ -24,14 +25,6 @@ from rtl.bcnn.pixels import pixels
 from rtl.bcnn.place import place_chunks, show_chunks
 from rtl.bcnn.place import tap as tap_port
 from rtl.bcnn.pool import pool
-from rtl.bcnn.popcount import (
-    FIELDS_BITS,
-    compress,
-    fields_of_eight,
-    fields_of_sixteen,
-    weigh,
-    weights_left,
-)
 from rtl.bcnn.requests import Feed, requests
 from rtl.bcnn.scores import SCORE_LATENCY, collect_words, scale
 from rtl.bcnn.tests.layers import LAYERS, MINI
@@ -39,21 +32,22 @@ from rtl.bcnn.walk import step, walk
 from rtl.bcnn.weights import entry_write, weight_memory
 from rtl.bcnn.window import (
     columns,
+    find_inside,
+    gate_columns,
+    gated_columns,
     inside_masks,
     kept_width,
+    lane_columns,
+    lane_weights,
     mixed_columns,
-    spread_weights,
+    pixel_bits,
     strips,
 )
-from rtl.bcnn.window import find_inside as find_columns_inside
 from rtl.convert import unused
 from rtl.lib.counters import COUNTER_BITS
 from rtl.lib.delay import delay_control
 from rtl.lib.run_queue import descriptor
 from rtl.lib.stream import beats, bit, reset, signed, stream, transfer, word
-
-COMPRESSED = ((1, 1), (3, 2), (8, 3), (5, 7), (32, 12), (17, 31), (32, 48))  # (width, words)
-WEIGHED = (1, 2, 3, 5, 6)  # fields
 
 
 def joined(parts):
@@ -90,77 +84,59 @@ def as_number(bits, number):
 
 
 @block
-def compressors(clk, bits, left):
-    """`compress` at several sizes, side by side. Latency: one cycle."""
-    kept_bits = word(len(left))
-    words = cut(bits, [width * count for width, count in COMPRESSED])
-    kept = [[word(width) for _ in range(weights_left(count))] for width, count in COMPRESSED]
-    adders = [
-        compress(cut(words[n], [width] * count), kept[n]) for n, (width, count) in enumerate(COMPRESSED)
-    ]
-    naming = name_bits(joined([each for row in kept for each in row]), kept_bits)
-    return adders, naming, register(clk, True, kept_bits, left)
-
-
-def compressors_all():
-    bits = sum(width * count for width, count in COMPRESSED)
-    return compressors(bit(), word(bits), word(sum(width * weights_left(count) for width, count in COMPRESSED)))
-
-
-@block
-def field_counters(clk, enable, bits, ones, fields, totals):
-    """Ones in fields of sixteen bits; and `weigh` of several numbers of fields."""
-    eights = word(FIELDS_BITS)
-    results = [word(FIELDS_BITS) for _ in WEIGHED]
-    first = fields_of_eight(clk, enable, bits, eights)
-    second = fields_of_sixteen(eights, ones)
-    parts = cut(fields, [FIELDS_BITS * count for count in WEIGHED])
-    weighing = [weigh(cut(parts[n], [FIELDS_BITS] * count), results[n]) for n, count in enumerate(WEIGHED)]
-    return first, second, weighing, name_bits(joined(results), totals)
-
-
-def field_counters_of(bits="32"):
-    width = FIELDS_BITS * sum(WEIGHED)
-    return field_counters(
-        bit(), bit(), word(int(bits)), word(FIELDS_BITS), word(width), word(FIELDS_BITS * len(WEIGHED))
-    )
-
-
-@block
-def binary_lanes(clk, valid, first, gain, activations, weights, totals, lanes, columns, chunk, width):
-    """`lanes` neighbouring outputs of a row: lane x sees `columns` words from word x on."""
+def binary_lanes(clk, valid, first, gain, activations, weights, totals, lanes, pitch):
+    """`lanes` neighbouring outputs of a row: lane x sees the bits from x * pitch on."""
     row, kept = word(len(activations)), word(len(weights))
+    width = len(totals) // lanes
     found = [signed(width) for _ in range(lanes)]
-    each = cut(kept, [chunk] * columns)
-    spread = [joined([each[n] for _ in range(lanes)]) for n in range(columns)]
-    windows = [row(chunk * (n + lanes), chunk * n) for n in range(columns)]
-    left = [word(chunk * lanes) for _ in range(weights_left(columns))]
-    matching = mismatch_columns(clk, valid(0), windows, spread, left)
-    own = [joined([w(chunk * (n + 1), chunk * n) if lanes > 1 else w for w in left]) for n in range(lanes)]
-    instances = [
-        binary_lane(clk, valid(4, 1), first, own[n], gain, found[n], chunk)
-        for n in range(lanes)
-    ]
+    windows = [row(pitch * n + len(weights), pitch * n) if lanes > 1 else row for n in range(lanes)]
+    instances = [binary_lane(clk, valid, first, windows[n], kept, gain, found[n]) for n in range(lanes)]
 
     @always(clk.posedge)
     def keep():
         row.next = activations
         kept.next = weights
 
-    return matching, instances, keep, name_bits(joined([each(width, 0) for each in found]), totals)
+    return instances, keep, name_bits(joined([each(width, 0) for each in found]), totals)
 
 
-def elaborate_lanes(lanes="32", columns="12", chunk="32"):
-    lanes, columns, chunk = int(lanes), int(columns), int(chunk)
+def elaborate_lanes(lanes="32", channels="128", columns="3"):
+    lanes, channels, columns = int(lanes), int(channels), int(columns)
     return binary_lanes(
-        bit(), word(4), bit(), signed(14), word(chunk * (lanes + columns - 1)), word(chunk * columns),
-        word(14 * lanes), lanes, columns, chunk, 14,
+        bit(), word(3), bit(), signed(14), word(channels * (lanes + columns - 1)), word(channels * columns),
+        word(14 * lanes), lanes, channels,
     )  # fmt: skip
 
 
-def number_lane_of(count, bits):
-    count, bits = int(count), int(bits)
-    return number_lane(bit(), word(4), bit(), word(count * bits), word(count), signed(20), bits)
+@block
+def number_sum(clk, valid, first, numbers, weights, total, rows, bits):
+    """A number lane with the signs of its weights: a step's numbers and weights come row by row."""
+    kept, count = word(len(weights)), len(weights) // rows
+    parts, flips = cut(numbers, [count * bits] * rows), [word(count * bits) for _ in range(rows)]
+    gain, windows = signed(len(total)), [word(count * bits) for _ in range(rows)]
+    keeping = [keep_word(clk, part, windows[n]) for n, part in enumerate(parts)]
+    flipping = [flip_numbers(part, flips[n], bits) for n, part in enumerate(cut(kept, [count] * rows))]
+    balancing = count_negative(clk, kept, gain, len(weights) << bits - 1)
+    lane = number_lane(clk, valid, first, windows, flips, gain, total, bits)
+    return keeping, keep_word(clk, weights, kept), flipping, balancing, lane
+
+
+@block
+def keep_word(clk, value, kept):
+    """A cycle later."""
+
+    @always(clk.posedge)
+    def keep():
+        kept.next = value
+
+    return keep
+
+
+def number_sum_of(rows, count, bits):
+    rows, count, bits = int(rows), int(count), int(bits)
+    return number_sum(
+        bit(), word(3), bit(), word(rows * count * bits), word(rows * count), signed(20), rows, bits
+    )  # fmt: skip
 
 
 def walk_of(name):
@@ -168,26 +144,28 @@ def walk_of(name):
     return walk(bit(), reset(), bit(), bit(), step(layer), bit(), layer)
 
 
+def whole_kernel(layer, lane, bits, part):
+    """What a lane sees, with zeros for the columns that it leaves out."""
+    seen, first = lane_columns(layer, lane), lane * layer.stride[1]
+    before, after = seen[0] - first, first + layer.kernel[1] - 1 - seen[-1]
+    return joined(["0" * bits] * before + [part] + ["0" * bits] * after)
+
+
 @block
 def window(clk, enable, in_map, group, banks, weights, words, spread, layer):
-    """Rows (of each lane one) and weights, a cycle later, to what is compared: two cycles from the rows."""
-    bits, count = layer.chunk * layer.input_bits, layer.lanes * layer.kernel[1]
-    rows = cut(banks, [bits * layer.width] * layer.lanes)
-    kept = [word(bits * kept_width(layer)) for _ in range(layer.lanes)]
-    mixed = mixed_columns(layer)
-    inside = word(max(1, len(mixed)))
+    """Rows (of each lane one) and weights, a cycle later, to what each lane compares: two cycles from the rows."""
+    bits = pixel_bits(layer)
+    rows = cut(banks, [bits // layer.lanes * layer.width] * layer.lanes)
+    kept, mixed = [word(bits * kept_width(layer))], mixed_columns(layer)
+    inside, gated = word(max(1, len(mixed))), [word(bits) for _ in gated_columns(layer)]
     seen = [
-        columns(layer, n // layer.kernel[1], kept[n // layer.kernel[1]],
-                [x * layer.stride[1] + n % layer.kernel[1] for x in range(layer.p)])
-        for n in range(count)
-    ]  # fmt: skip
-    gated = [word(layer.chunk * layer.p) for _ in range(count)]
+        whole_kernel(layer, n, bits, columns(layer, kept[0], lane_columns(layer, n))) for n in range(layer.p)
+    ]
+    shown = [whole_kernel(layer, n, bits, lane_weights(layer, n, weights, gated)) for n in range(layer.p)]
     cutting = strips(clk, enable, in_map, group, rows, kept, layer)
-    looking = [find_columns_inside(clk, enable, group, inside, inside_masks(layer))] if mixed else []
-    spreading = spread_weights(weights, inside, gated, layer)
-    if layer.groups == 1:
-        unused(group, "one group")
-    return cutting, looking, spreading, name_bits(joined(seen), words), name_bits(joined(gated), spread)
+    looking = [find_inside(clk, enable, group, inside, inside_masks(layer))] if mixed else []
+    gating = [gate_columns(weights, inside, gated, layer)] if mixed else []
+    return cutting, looking, gating, name_bits(joined(seen), words), name_bits(joined(shown), spread)
 
 
 def window_of(name):
@@ -201,16 +179,11 @@ def window_of(name):
 
 @block
 def number_windows(clk, enable, in_map, group, banks, numbers, layer):
-    """Rows of numbers to what each output sees."""
-    bits, rows = layer.channels * layer.input_bits, layer.rows_at_once
+    """Rows of numbers to what each output sees, kernel row by kernel row."""
+    bits, rows = pixel_bits(layer), layer.rows_at_once
     kept = [word(bits * kept_width(layer)) for _ in range(rows)]
     cutting = strips(clk, enable, in_map, group, cut(banks, [bits * layer.width] * rows), kept, layer)
-    seen = [
-        number_window(layer, kept, [x * layer.stride[1] + k for k in range(layer.kernel[1])])
-        for x in range(layer.p)
-    ]
-    if layer.groups == 1:
-        unused(group, "one group")
+    seen = [columns(layer, row, lane_columns(layer, n)) for n in range(layer.p) for row in kept]
     return cutting, name_bits(joined(seen), numbers)
 
 
@@ -392,6 +365,34 @@ class OpenStream:
 
     data: object
     valid: object
+
+
+@block
+def summed(clk, rst, halt, write, map_image, map_turns, room, begun, weight_write, lane_sums, done, layer, parts):
+    """`sums` with the sums of its lanes on one bus."""
+    largest, width = layer.largest_sum, len(lane_sums.data) // layer.p
+    found = [Signal(intbv(0, min=-2 * largest, max=2 * largest + 1)) for _ in range(layer.p)]
+    made = word(len(map_image))
+    given = Turns(map_turns.room, map_turns.reserve, map_image, map_turns.filled, map_turns.write_half, made)
+    summing = sums(
+        clk, rst, halt, write, given, room, begun.data, begun.valid, weight_write, found, lane_sums.valid, done, layer,
+        parts,
+    )  # fmt: skip
+    unused(made, "nobody looks at the map")
+    return summing, name_bits(joined([each(width, 0) for each in found]), lane_sums.data)
+
+
+def summed_of(name, parts):
+    layer, parts = LAYERS[name], int(parts)
+    width = len(Signal(intbv(0, min=-2 * layer.largest_sum, max=2 * layer.largest_sum + 1)))
+    write = map_write(layer, parts)
+    if layer.rows_at_once > 1:
+        write = RowWrite(write.valid, write.address, write.data)
+    return summed(
+        bit(), reset(), bit(), write, word(16), OneTurn(bit(), bit(), bit(), bit()), bit(), OpenStream(word(16), bit()),
+        entry_write(layer.weight_bits, layer.weight_words), OpenStream(word(width * layer.p), bit()), work(), layer,
+        parts,
+    )  # fmt: skip
 
 
 LOADED = (LAYERS["zeros"], LAYERS["full"], MINI.layers[1], MINI.layers[-1])

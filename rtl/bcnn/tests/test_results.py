@@ -182,7 +182,7 @@ class Rows(Agent):
 @pytest.mark.parametrize(("name", "memory_bytes"), [("cut_rows", 8), ("all_rows", 16), ("all_strided", 8)])
 @pytest.mark.parametrize("pause", [0, 0.6])
 def test_images_come_row_by_row(name, memory_bytes, pause, tmp_path):
-    """A byte a number, of which the map takes its low bits; each image begins with a memory word of its own."""
+    """A byte a number, of which the map takes the low bits plus half their range; each image begins a memory word."""
     layer, rng, agents, words, expected = LAYERS[name], random.Random(6), [], [], []
     row, bits = layer.width * layer.channels, layer.input_bits
     for image in range(4):
@@ -192,7 +192,8 @@ def test_images_come_row_by_row(name, memory_bytes, pause, tmp_path):
             words.append((int.from_bytes(filled[n : n + memory_bytes], "little"), 0, 0))
         half = (image % 2) << (layer.height - 1).bit_length()
         for y in range(layer.height):
-            expected.append((half | y, 0, 0, pack(data[y * row : (y + 1) * row], bits)))
+            positive = [byte ^ 1 << bits - 1 for byte in data[y * row : (y + 1) * row]]
+            expected.append((half | y, 0, 0, pack(positive, bits)))
 
     def make(ports):
         agents.append(Rows(ports, layer))

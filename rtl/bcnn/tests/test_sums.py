@@ -1,57 +1,15 @@
-"""Counting of ones, and the sums of products that a lane makes of its steps."""
+"""The sums of products that a lane makes of its steps, and what is counted of them."""
 
 import random
-from itertools import chain
 
 import numpy as np
 import pytest
 
-from rtl.bcnn.popcount import FIELD, FIELDS_BITS
-from rtl.bcnn.tests.designs import COMPRESSED, WEIGHED
 from rtl.bcnn.tests.driving import START, pack, run, signed, unpack
 from rtl.lib.counters import COUNTER_WIDTH
 
-LANE, NUMBERS = 5, 4  # cycles from a step's data to the total
+LANE = 4  # cycles from a step's data to the total
 WIDTH = 14
-
-
-def test_compress_keeps_how_many_ones_each_bit_has(tmp_path):
-    rng = random.Random(1)
-    total = sum(width * words for width, words in COMPRESSED)
-    rows = [{"bits": value} for value in (0, (1 << total) - 1, *(rng.getrandbits(total) for _ in range(60)))]
-    seen = run("compressors_all", rows, tmp_path, settle=2)
-    for given, row in zip(rows, seen[1:], strict=False):
-        bits, left = given["bits"], row["left"]
-        for width, count in COMPRESSED:
-            words, kept = unpack(bits, width, count), unpack(left, width, count.bit_length())
-            for place in range(width):
-                ones = sum(word >> place & 1 for word in words)
-                assert ones == sum((word >> place & 1) << n for n, word in enumerate(kept)), (width, count)
-            bits, left = bits >> width * count, left >> width * count.bit_length()
-
-
-def weighable(rng, count):
-    """Words of two fields whose weighted sum fits a field."""
-    most = ((1 << FIELD) - 1) // ((1 << count) - 1)
-    return [pack([rng.choice([0, most, rng.randint(0, most)]) for _ in range(2)], FIELD) for _ in range(count)]
-
-
-@pytest.mark.parametrize("width", [1, 8, 17, 32])
-def test_fields_count_ones_and_weigh_adds_them(width, tmp_path):
-    rng = random.Random(width)
-    values = [0, (1 << width) - 1, *(rng.getrandbits(width) for _ in range(80))]
-    fields = [[weighable(rng, count) for count in WEIGHED] for _ in values]
-    rows = [
-        {"bits": bits, "enable": int(n < 4 or rng.random() < 0.8), "fields": pack(chain(*words), FIELDS_BITS)}
-        for n, (bits, words) in enumerate(zip(values, fields, strict=True))
-    ]
-    seen, held = run(f"field_counters_of {width}", rows, tmp_path, settle=2), 0
-    for n, row in enumerate(rows[:-1]):
-        held = row["bits"] if row["enable"] else held
-        assert unpack(seen[n + 1]["ones"], FIELD, 2) == [(held & 0xFFFF).bit_count(), (held >> 16).bit_count()]
-        for words, result in zip(fields[n], unpack(seen[n]["totals"], FIELDS_BITS, len(WEIGHED)), strict=True):
-            pairs = [unpack(word, FIELD, 2) for word in words]
-            assert unpack(result, FIELD, 2) == [sum(pair[n] << k for k, pair in enumerate(pairs)) for n in (0, 1)]
 
 
 def filters_of_steps(rng, count, most):
@@ -63,10 +21,12 @@ def filters_of_steps(rng, count, most):
     return steps
 
 
-@pytest.mark.parametrize(("lanes", "columns", "chunk"), [(3, 5, 32), (1, 1, 1), (2, 12, 20), (1, 48, 32), (2, 3, 7)])
-def test_binary_lanes_add_the_steps_of_a_filter(lanes, columns, chunk, tmp_path):
+@pytest.mark.parametrize(
+    ("lanes", "channels", "columns"), [(3, 32, 5), (1, 1, 1), (2, 20, 12), (1, 90, 11), (1, 320, 4), (2, 7, 3)]
+)
+def test_binary_lanes_add_the_steps_of_a_filter(lanes, channels, columns, tmp_path):
     """Every product of +-1 counts; `gain` is how many there are."""
-    rng = random.Random(3)
+    rng, size = random.Random(3), channels * columns
     steps = filters_of_steps(rng, 40, 4)
     # What a pause leaves in the stages must not be added, nor the `first` of one forget a filter.
     rows = [
@@ -74,20 +34,20 @@ def test_binary_lanes_add_the_steps_of_a_filter(lanes, columns, chunk, tmp_path)
         for _ in range(len(steps) + START + 8)
     ]
     for n, first in enumerate(steps):
-        for name, count in (("activations", lanes + columns - 1), ("weights", columns)):
-            rows[START + n][name] = rng.choice([0, -1, rng.getrandbits(2048)]) & (1 << chunk * count) - 1
+        for name, count in (("activations", channels * (lanes + columns - 1)), ("weights", size)):
+            rows[START + n][name] = rng.choice([0, -1, rng.getrandbits(2048)]) & (1 << count) - 1
         if first is not None:
-            for stage in range(4):
+            for stage in range(3):
                 rows[START + n + 1 + stage]["valid"] |= 1 << stage
-            rows[START + n + 4] |= {"first": int(first), "gain": rng.choice([chunk * columns, rng.randint(0, 1000)])}
-    seen = run(f"elaborate_lanes {lanes} {columns} {chunk}", rows, tmp_path, settle=START + 12)
+            rows[START + n + 3] |= {"first": int(first), "gain": rng.choice([size, rng.randint(0, 1000)])}
+    seen = run(f"elaborate_lanes {lanes} {channels} {columns}", rows, tmp_path, settle=START + 12)
     totals, looked = [0] * lanes, 0
     for n, first in enumerate(steps):
         if first is None:
             continue
-        row, gain = rows[START + n], rows[START + n + 4]["gain"]
+        row, gain = rows[START + n], rows[START + n + 3]["gain"]
         for lane in range(lanes):
-            seen_bits = row["activations"] >> chunk * lane & (1 << chunk * columns) - 1
+            seen_bits = row["activations"] >> channels * lane & (1 << size) - 1
             step = gain - 2 * (seen_bits ^ row["weights"]).bit_count()
             totals[lane] = step + (0 if first else totals[lane])
         got = unpack(seen[START + n + LANE]["totals"], WIDTH, lanes)
@@ -96,29 +56,30 @@ def test_binary_lanes_add_the_steps_of_a_filter(lanes, columns, chunk, tmp_path)
     assert looked > 60
 
 
-@pytest.mark.parametrize(("count", "bits"), [(1, 6), (9, 8), (27, 6), (20, 8)])
-def test_number_lanes_add_or_subtract(count, bits, tmp_path):
-    rng, low = random.Random(4), -(1 << bits - 1)
+@pytest.mark.parametrize(("rows", "count", "bits"), [(1, 1, 6), (3, 3, 8), (1, 27, 6), (2, 11, 8), (3, 21, 6)])
+def test_number_lanes_add_or_subtract(rows, count, bits, tmp_path):
+    """Numbers of several rows, half their range added to each, times +-1."""
+    rng, low, size = random.Random(4), -(1 << bits - 1), rows * count
     steps = filters_of_steps(rng, 50, 3)
-    rows = [
-        {"valid": 0, "first": rng.getrandbits(1), "window": 0, "weights": 0} for _ in range(len(steps) + START + 8)
+    given = [
+        {"valid": 0, "first": rng.getrandbits(1), "numbers": 0, "weights": 0} for _ in range(len(steps) + START + 8)
     ]
     numbers = {}
     for n, first in enumerate(steps):
         kind = rng.choice([[low], [-low - 1], range(low, -low)])
-        numbers[n] = [rng.choice(kind) for _ in range(count)]
-        rows[START + n]["window"] = pack(numbers[n], bits)
-        rows[START + n]["weights"] = rng.choice([0, (1 << count) - 1, rng.getrandbits(count)])
+        numbers[n] = [rng.choice(kind) for _ in range(size)]
+        given[START + n]["numbers"] = pack([number - low for number in numbers[n]], bits)
+        given[START + n]["weights"] = rng.choice([0, (1 << size) - 1, rng.getrandbits(size)])
         if first is not None:
-            for stage in range(4):
-                rows[START + n + stage]["valid"] |= 1 << stage
-            rows[START + n + 3]["first"] = int(first)
-    seen, total, looked = run(f"number_lane_of {count} {bits}", rows, tmp_path, settle=START + 12), 0, 0
+            for stage in range(3):
+                given[START + n + 1 + stage]["valid"] |= 1 << stage
+            given[START + n + 3]["first"] = int(first)
+    seen, total, looked = run(f"number_sum_of {rows} {count} {bits}", given, tmp_path, settle=START + 12), 0, 0
     for n, first in enumerate(steps):
         if first is not None:
-            signs = [1 if bit else -1 for bit in unpack(rows[START + n]["weights"], 1, count)]
+            signs = [1 if bit else -1 for bit in unpack(given[START + n]["weights"], 1, size)]
             total = int(np.dot(signs, numbers[n])) + (0 if first else total)
-            assert signed(seen[START + n + NUMBERS]["total"], 20) == total, n
+            assert signed(seen[START + n + LANE]["total"], 20) == total, n
             looked += 1
     assert looked > 80
 

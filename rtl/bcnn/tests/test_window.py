@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from rtl.bcnn.tests.driving import START, pack, run, signed, unpack
+from rtl.bcnn.tests.driving import START, pack, run, unpack
 from rtl.bcnn.tests.layers import LAYERS
 
 
@@ -19,19 +19,17 @@ def chunk_bits(layer, plane):
     return min(layer.chunk, layer.channels - plane * layer.chunk)
 
 
-def expected_mismatches(layer, row, words, weights, in_map, group, slice_number):
-    """By word (lane of channels, kernel column) and output: bits whose product is -1, those of padding with zeros 0."""
+def expected_mismatches(layer, words, weights, in_map, group, slice_number):
+    """By output, kernel column and lane of channels: bits whose product is -1, those of padding with zeros 0."""
     found = []
-    for part in range(layer.lanes):
-        real = (1 << chunk_bits(layer, slice_number * layer.lanes + part)) - 1
-        pad = real if layer.padding_value == 1 else 0
-        for k in range(layer.kernel[1]):
-            weight = weights[part * layer.kernel[1] + k]
-            for lane in range(layer.p):
-                column = columns_seen(layer, group, lane)[k]
+    for lane in range(layer.p):
+        for k, column in enumerate(columns_seen(layer, group, lane)):
+            for part in range(layer.lanes):
+                real = (1 << chunk_bits(layer, slice_number * layer.lanes + part)) - 1
                 inside = 0 <= column < layer.width
+                pad = real if layer.padding_value == 1 else 0
                 value = words[part][column] if inside and in_map else pad
-                found.append(value ^ weight if inside or layer.padding_value else 0)
+                found.append(value ^ weights[k * layer.lanes + part] if inside or layer.padding_value else 0)
     return found
 
 
@@ -43,7 +41,7 @@ def test_bits_are_compared_with_their_weights(name, tmp_path):
         cut = rng.randrange(layer.slices)
         real = [(1 << chunk_bits(layer, cut * layer.lanes + part)) - 1 for part in range(layer.lanes)]
         words = [[rng.choice([0, -1, rng.getrandbits(32)]) & mask for _ in range(layer.width)] for mask in real]
-        weights = [rng.choice([0, -1, rng.getrandbits(32)]) & mask for mask in real for _ in range(layer.kernel[1])]
+        weights = [rng.choice([0, -1, rng.getrandbits(32)]) & mask for _ in range(layer.kernel[1]) for mask in real]
         in_map = int(not layer.padding_value or rng.random() < 0.6)
         group, enable = rng.randrange(layer.groups), int(n < START or rng.random() < 0.8)
         facts.append((words, weights, in_map, group, cut, enable))
@@ -55,7 +53,7 @@ def test_bits_are_compared_with_their_weights(name, tmp_path):
         if enable and n >= START:
             size = layer.lanes * layer.kernel[1] * layer.p
             shown = [unpack(seen[n + 1][port], layer.chunk, size) for port in ("words", "spread")]
-            want = expected_mismatches(layer, None, words, weights, in_map, group, cut)
+            want = expected_mismatches(layer, words, weights, in_map, group, cut)
             assert [a ^ b for a, b in zip(*shown, strict=True)] == want, (n, group)
             looked += 1
     assert looked > 100
@@ -84,7 +82,8 @@ def test_numbers_outside_the_map_are_zero(name, tmp_path):
         in_map = rng.getrandbits(layer.rows_at_once) if layer.rows_at_once > 1 else 1
         facts.append((numbers, in_map, rng.randrange(layer.groups)))
         flat = [number for row in numbers for pixel in row for number in pixel]
-        rows.append({"enable": 1, "in_map": in_map, "group": facts[-1][2], "banks": pack(flat, bits)})
+        banks = pack([number - low for number in flat], bits)
+        rows.append({"enable": 1, "in_map": in_map, "group": facts[-1][2], "banks": banks})
     seen = run(f"number_windows_of {name}", rows, tmp_path)
     for n in range(START, 119):
         numbers, in_map, group = facts[n]
@@ -96,4 +95,4 @@ def test_numbers_outside_the_map_are_zero(name, tmp_path):
             for number in (numbers[k][column] if 0 <= column < layer.width and in_map >> k & 1 else [0] * count)
         ]
         got = unpack(seen[n + 1]["numbers"], bits, len(want))
-        assert [signed(value, bits) for value in got] == want, n
+        assert [value + low for value in got] == want, n
