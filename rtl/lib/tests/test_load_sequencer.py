@@ -175,9 +175,9 @@ def test_words_are_loaded_when_the_header_is_right(tmp_path):
 def test_an_error_halts_until_reset(tmp_path):
     """In whatever phase it comes: nothing is busy, fetched or passed on after it."""
     halted = set()
-    for seed in range(8):
+    for seed in range(10):
         (tmp_path / str(seed)).mkdir()
-        life, _ = live(tmp_path / str(seed), 500, seed, fail_at=20 + 7 * seed)
+        life, _ = live(tmp_path / str(seed), 500, seed, fail_at=10 + 9 * seed)
         halted.add(life.failed_in)
         assert "loaded" in life.events
     assert {"idle", "header", "loading"} <= halted
