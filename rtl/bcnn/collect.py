@@ -50,21 +50,18 @@ def made_chunks(layer, pixels):
 @block
 def decide(clk, finish, total, threshold, flip, marker, opening, bits):
     """The bit of one filter joins those of the filters before. Latency: one cycle."""
-    positive = bit()
-
-    @always_comb
-    def compare():
-        positive.next = (total >= threshold) != flip
 
     @always(clk.posedge)
     def collect():
+        positive = intbv(0)[1:]
         if finish:
+            positive[:] = (total >= threshold) != flip
             if opening:
                 bits.next = marker if positive else 0
             elif positive:
                 bits.next = bits | marker
 
-    return compare, collect
+    return collect
 
 
 @block
