@@ -107,6 +107,11 @@ class Layer:
         self._require(
             fits, f"uf is {self.uf}, must be {row} (a kernel row), or a part of it in whole chunks of {CHUNK}"
         )
+        # Outside the map all bits of a slice are 1, also those above the last channel.
+        self._require(
+            self.padding_value <= 0 or self.slices == 1 or self.channels % CHUNK == 0,
+            f"padding_value 1 needs uf = {row} (a kernel row) or channels in whole chunks of {CHUNK}",
+        )
 
     @property
     def binary(self) -> bool:

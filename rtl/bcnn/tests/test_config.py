@@ -33,6 +33,7 @@ BAD_LAYERS = [
     (CONV, {"uf": 100}, "uf is 100, must be 192 (a kernel row)"),
     (CONV, {"uf": 0}, "uf is 0"),
     (CONV, {"channels": 96, "uf": 192}, "a part of it in whole chunks of 32"),
+    (CONV, {"channels": 48, "uf": 96, "padding_value": 1}, "padding_value 1 needs uf = 144 (a kernel row)"),
 ]
 
 
@@ -112,3 +113,8 @@ def test_sizes_that_follow_from_the_layers():
     assert (second.map_height, second.map_width, second.group_width) == (3, 3, 1)
     assert first.largest_sum == 9 * 128 and second.largest_sum == 360
     assert [stream_bits(bits) for bits in (1, 2, 3, 9, 256, 257)] == [1, 2, 4, 16, 256, 512]
+
+
+@pytest.mark.parametrize("changes", [{"padding_value": -1}, {"padding_value": 0}, {"padding_value": 1, "uf": 144}])
+def test_a_last_chunk_with_room_is_padded_with_what_its_missing_channels_are(changes):
+    assert changed(replace(CONV, channels=48, uf=144), {"uf": 96, **changes}).channels == 48
