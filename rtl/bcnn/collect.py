@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from myhdl import ConcatSignal, Signal, always, always_comb, always_seq, block, intbv
+from myhdl import ConcatSignal, Signal, always, always_comb, always_seq, block, intbv, modbv
 
 from rtl.bcnn.config import CHUNK, FLIP, MINIMUM, THRESHOLD_BITS
 from rtl.bcnn.maps import index_bits
@@ -101,7 +101,7 @@ def mark(clk, rst, finish, filter_ends, marker, opening, complete):
 def read_parameters(clk, advance, filter_number, filter_ends, write, write_address, write_data, entry):
     """The parameter of the filter at hand: read one cycle ahead."""
     depth = 1 << len(filter_number)
-    address = word(len(filter_number))
+    address = Signal(modbv(0)[len(filter_number):])
     memory = ram(clk, write, write_address, write_data, address, entry, depth)
 
     @always_comb
