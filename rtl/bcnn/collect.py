@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from myhdl import ConcatSignal, Signal, always, always_comb, always_seq, block, intbv
+from myhdl import ConcatSignal, Signal, always, always_comb, always_seq, block, intbv, modbv
 
 from rtl.bcnn.config import CHUNK, FLIP, MINIMUM, THRESHOLD_BITS
 from rtl.bcnn.maps import index_bits
@@ -50,21 +50,18 @@ def made_chunks(layer, pixels):
 @block
 def decide(clk, finish, total, threshold, flip, marker, opening, bits):
     """The bit of one filter joins those of the filters before. Latency: one cycle."""
-    positive = bit()
-
-    @always_comb
-    def compare():
-        positive.next = (total >= threshold) != flip
 
     @always(clk.posedge)
     def collect():
+        positive = intbv(0)[1:]
         if finish:
+            positive[:] = (total >= threshold) != flip
             if opening:
                 bits.next = marker if positive else 0
             elif positive:
                 bits.next = bits | marker
 
-    return compare, collect
+    return collect
 
 
 @block
@@ -104,7 +101,7 @@ def mark(clk, rst, finish, filter_ends, marker, opening, complete):
 def read_parameters(clk, advance, filter_number, filter_ends, write, write_address, write_data, entry):
     """The parameter of the filter at hand: read one cycle ahead."""
     depth = 1 << len(filter_number)
-    address = word(len(filter_number))
+    address = Signal(modbv(0)[len(filter_number):])
     memory = ram(clk, write, write_address, write_data, address, entry, depth)
 
     @always_comb

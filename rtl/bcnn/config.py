@@ -409,3 +409,9 @@ CONFIGS = {
     "paper": Config("paper", 16, PAPER),
 }
 ERRORS = ("CONFIG_MISMATCH", "BUS_READ", "BUS_WRITE", "WATCHDOG", "BAD_REQUEST")
+DEVICE = "Virtex-7 XC7VX690T"
+DEVICE_OPTIONS = "-family xc7"  # of Yosys' synth_xilinx
+# Xilinx DS180, table 7. A LUT of a distributed RAM or shift register is one of the LUTs.
+DEVICE_RESOURCES = {"LUT": 433_200, "FF": 866_400, "DSP": 3_600, "BRAM36": 1_470}
+# arXiv 1702.06392; its "BRAM" are taken to be blocks of 36 Kb.
+PUBLISHED_RESOURCES = {"paper": {"LUT": 342_126, "FF": 70_769, "DSP": 1_096, "BRAM36": 1_007}}

@@ -28,9 +28,10 @@ class Step:
 
 
 def step(layer):
-    """A Step of a layer."""
+    """A Step of a layer; the address wraps, from rows above the map into it."""
+    address = Signal(modbv(0)[read_bits(layer) - 1:])
     return Step(
-        bit(), bit(), word(read_bits(layer) - 1), word(index_bits(layer.weight_words)), word(layer.rows_at_once),
+        bit(), bit(), address, word(index_bits(layer.weight_words)), word(layer.rows_at_once),
         bit(), bit(), bit(), word(index_bits(layer.groups)),
     )  # fmt: skip
 

@@ -46,8 +46,9 @@ def guard(port: str, ports: Mapping[str, object]) -> str | None:
     return valid if valid in ports and field not in ("valid", "ready") else None
 
 
-def meaning(row: Row, port: str) -> str:
-    """The port's bits, `-` where nobody may read them: payload without valid, byte lanes without strobe or count.
+def meaning(row: Row, port: str, lane_bits: int = BYTE) -> str:
+    """The port's bits, `-` where nobody may read them: payload without valid, bytes without strobe, lanes of a tap
+    (of lane_bits) beyond their count.
 
     A valid of several bits speaks for as many equal parts of its payload."""
     valid = guard(port, row)
@@ -56,13 +57,17 @@ def meaning(row: Row, port: str) -> str:
     flags, bits = row[valid], row[port]
     size = len(bits) // len(flags)
     parts = [bits[n * size : (n + 1) * size] for n in range(len(flags))]
-    kept = [_lanes(row, port, n, part) if flags[n] == "1" else "-" * size for n, part in enumerate(parts)]
+    kept = [
+        _lanes(row, port, n, part, lane_bits) if flags[n] == "1" else "-" * size
+        for n, part in enumerate(parts)
+    ]
     return "".join(kept)
 
 
-def _lanes(row: Row, port: str, number: int, bits: str) -> str:
-    """Bytes whose lane counts: by the strobes of a write beat, by the number of lanes of a tap."""
-    count = len(bits) // BYTE
+def _lanes(row: Row, port: str, number: int, bits: str, lane_bits: int) -> str:
+    """Lanes that count: by the strobes of a write beat, by the number of lanes of a tap."""
+    size = lane_bits if port.endswith("tap_data") else BYTE
+    count = len(bits) // size
     if port.endswith("wdata") and len(row[port.removesuffix("data") + "strb"]) == count:
         marks = row[port.removesuffix("data") + "strb"]
     elif port.endswith("tap_data"):
@@ -71,11 +76,13 @@ def _lanes(row: Row, port: str, number: int, bits: str) -> str:
         marks = ("1" * lanes).rjust(count, "0")
     else:
         return bits
-    pieces = [bits[n * BYTE : (n + 1) * BYTE] for n in range(count)]
-    return "".join(piece if mark == "1" else "-" * BYTE for mark, piece in zip(marks, pieces, strict=True))
+    pieces = [bits[n * size : (n + 1) * size] for n in range(count)]
+    return "".join(piece if mark == "1" else "-" * size for mark, piece in zip(marks, pieces, strict=True))
 
 
-def differences(one: Sequence[Row], other: Sequence[Row], names: Sequence[str]) -> Iterator[str]:
+def differences(
+    one: Sequence[Row], other: Sequence[Row], names: Sequence[str], lane_bits: int = BYTE
+) -> Iterator[str]:
     """A line for each port that differs in a cycle after reset; an unknown bit that counts is a difference.
 
     The first line is about the number of cycles, if that differs."""
@@ -84,7 +91,7 @@ def differences(one: Sequence[Row], other: Sequence[Row], names: Sequence[str]) 
     for cycle, (row, twin) in enumerate(zip(one, other, strict=False)):
         if row["rst"] == "0" and cycle and one[cycle - 1]["rst"] == "0":
             for name in names:
-                mine, theirs = meaning(row, name), meaning(twin, name)
+                mine, theirs = meaning(row, name, lane_bits), meaning(twin, name, lane_bits)
                 if mine != theirs or not set(mine) <= set("01-"):
                     yield f"cycle {cycle}: {name} is {mine} and {theirs}"
 

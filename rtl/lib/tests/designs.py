@@ -4,15 +4,20 @@ ports.
 
 from dataclasses import dataclass
 
+from myhdl import always_comb, block
+
 from rtl.contract import control_port, memory_port, observation_port
 from rtl.lib.axi_read import read_dma
 from rtl.lib.axi_write import write_dma
+from rtl.lib.control import progress
 from rtl.lib.delay import delay, delay_control
 from rtl.lib.fifo import fifo, small_fifo
 from rtl.lib.instruction_fetch import instruction_fetch
+from rtl.lib.load_sequencer import load_sequencer, pass_requests
 from rtl.lib.ram import ram
 from rtl.lib.read_port import read_port
 from rtl.lib.requantiser import requantiser, scaled_operand
+from rtl.lib.run_queue import descriptor
 from rtl.lib.skid import skid
 from rtl.lib.stream import beats, bit, reset, signed, stream, transfer, word
 from rtl.lib.tests.copy_core import copy_accelerator
@@ -141,3 +146,91 @@ def fetch_64():
 def copy_8():
     observed = observation_port(Lanes())
     return copy_accelerator(bit(), reset(), bit(), control_port(), memory_port(8), observed, 8)
+
+
+@dataclass(frozen=True)
+class Count:
+    """The word of a program's header that the load sequencer reads."""
+
+    instructions: object
+
+
+LOADED_WORDS = 7
+
+
+@block
+def loading(
+    clk,
+    rst,
+    configure,
+    run,
+    halt,
+    prog_addr,
+    header,
+    header_taken,
+    header_accepted,
+    first_word,
+    fetch_start,
+    fetch_address,
+    fetch_count,
+    fetch_ended,
+    base,
+    in_flight,
+    waiting,
+    request,
+    request_done,
+    idle,
+    busy,
+    takes_header,
+    running,
+    configured,
+    counting,
+    completed_runs,
+    mismatch,
+    configured_now,
+    completed,
+):
+    """The load sequencer and the passing of requests, with what they say of their progress as ports; halt: failed."""
+    state = progress()
+    life = load_sequencer(
+        clk,
+        rst,
+        configure,
+        halt,
+        prog_addr,
+        header,
+        header_taken,
+        header_accepted,
+        first_word,
+        fetch_start,
+        fetch_address,
+        fetch_count,
+        fetch_ended,
+        base,
+        in_flight,
+        state,
+        mismatch,
+        configured_now,
+        LOADED_WORDS,
+    )
+    passing = pass_requests(clk, rst, run, halt, waiting, request, request_done, in_flight, state, completed)
+
+    @always_comb
+    def show():
+        idle.next = state.idle
+        busy.next = state.busy
+        takes_header.next = state.header
+        running.next = state.running
+        configured.next = state.configured
+        counting.next = state.counting
+        completed_runs.next = state.completed
+
+    return life, passing, show
+
+
+def loading_7():
+    return loading(
+        bit(), reset(), bit(), bit(), bit(), word(32), Count(word(32)), bit(), bit(), word(32), bit(), word(32),
+        word(24), bit(), word(32), bit(), descriptor(), descriptor(), bit(), bit(), bit(), bit(), bit(), bit(), bit(),
+        word(32), bit(), bit(), bit(),
+    )  # fmt: skip

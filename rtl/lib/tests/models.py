@@ -28,26 +28,30 @@ class Model:
             yield level, [line for line in lines if not line.startswith("-")]
 
 
-def address(name: str) -> str:
-    """Where a design is: "module:function"."""
-    return name if ":" in name else f"rtl.lib.tests.designs:{name}"
+def address(name: str) -> tuple[str, tuple[str, ...]]:
+    """Where a design is: "module:function", and the strings that the function takes, which follow after spaces."""
+    place, *arguments = name.split()
+    return place if ":" in place else f"rtl.lib.tests.designs:{place}", tuple(arguments)
 
 
 @functools.cache
-def prepared(name: str, bench: str) -> Model:
-    """The model of a design ("module:function", or a function of designs.py), whose Verilog must pass lint.
+def prepared(name: str, bench: str, verilated: bool = True) -> Model:
+    """The model of a design (see `address`), whose Verilog must pass lint.
 
-    `bench` is the text of replay's bench."""
+    `bench` is the text of replay's bench; verilated: under Verilator too, whose build takes much longer."""
+    verilated = verilated and has_verilator()
+    target, arguments = address(name)
     with tempfile.TemporaryDirectory() as scratch:
-        conversion = convert_in_subprocess(address(name), Path(scratch))
+        conversion = convert_in_subprocess(target, Path(scratch), arguments=arguments)
         texts = {file.name: file.read_text() for file in conversion.files}
     texts["bench.v"] = bench.format(**_connections(conversion))
     bare = {file: re.sub(r"^`line.*$", "", text, flags=re.MULTILINE) for file, text in texts.items()}
-    key = hashlib.sha256(repr(bare).encode()).hexdigest()[:16]
-    place = cache_root() / "lib" / f"{name.rpartition(':')[2]}-{key}"
-    folder = get_or_build(place, functools.partial(_build, texts=texts, top=conversion.top))
+    key = hashlib.sha256(repr((bare, verilated)).encode()).hexdigest()[:16]
+    place = cache_root() / "lib" / f"{name.rpartition(':')[2].replace(' ', '-')}-{key}"
+    build = functools.partial(_build, texts=texts, top=conversion.top, verilated=verilated)
+    folder = get_or_build(place, build)
     levels = [("icarus", ("vvp", "-n", str(folder / "icarus")))]
-    if has_verilator():
+    if verilated:
         levels.append(("verilator", (str(folder / "simulate"), *RANDOM_REGISTERS)))
     return Model(conversion.ports, tuple(levels))
 
@@ -68,11 +72,11 @@ def _connections(conversion) -> dict[str, object]:
     }
 
 
-def _build(scratch: Path, texts: dict[str, str], top: str) -> None:
+def _build(scratch: Path, texts: dict[str, str], top: str, verilated: bool) -> None:
     for name, text in texts.items():
         (scratch / name).write_text(text)
     files = [scratch / name for name in texts]
     lint([file for file in files if file.name != "bench.v"], top)
     build_icarus(files, "bench", scratch)
-    if has_verilator():
+    if verilated:
         build_verilator(files, "bench", scratch)

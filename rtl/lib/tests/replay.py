@@ -115,16 +115,19 @@ def check_streams(rows, outputs):
             continue
         payload = [port for port in outputs if guard(port, names) == valid]
         for cycle, (now, then) in enumerate(pairwise(rows)):
-            if now[valid] and not now[ready] and not now.get("rst") and not now.get("halt"):
+            halted = now.get("halt") or then.get("halt")  # a halt takes back what is offered
+            if now[valid] and not now[ready] and not now.get("rst") and not halted:
                 assert then[valid], f"cycle {cycle}: {valid} fell before ready"
                 assert all(now[port] == then[port] for port in payload), (
                     f"cycle {cycle}: {valid}'s payload changed"
                 )
 
 
-def replay(name, recording, folder, settle=RESET_CYCLES + 1):
-    """Replay to the design's Verilog under both simulators; raises AssertionError at the first difference."""
-    model = models.prepared(name, BENCH)
+def replay(name, recording, folder, settle=RESET_CYCLES + 1, verilated=True):
+    """Replay to the design's Verilog under both simulators; raises AssertionError at the first difference.
+
+    verilated: False leaves out Verilator, whose builds take long."""
+    model = models.prepared(name, BENCH, verilated)
     inputs = [port for port in model.ports if port.direction == "input" and port.name != "clk"]
     outputs = [port for port in model.ports if port.direction == "output"]
     check_streams(recording.rows[settle:], [port.name for port in outputs])
@@ -155,10 +158,11 @@ def _compare(level, cycle, line, outputs, row):
             assert text == expected, f"{level} cycle {cycle}: {port.name} is {text}, MyHDL says {expected}"
 
 
-def check(name, agents_of, cycles, folder: Path, resets=(), settle=RESET_CYCLES + 1):
+def check(name, agents_of, cycles, folder: Path, resets=(), settle=RESET_CYCLES + 1, verilated=True):
     """Record the design `name` with agents_of(ports) for so many cycles; replay it at the other levels."""
-    module, _, function = models.address(name).partition(":")
-    block = getattr(import_module(module), function)()
+    place, arguments = models.address(name)
+    module, _, function = place.partition(":")
+    block = getattr(import_module(module), function)(*arguments)
     recording = record(block, agents_of(ports_of(block)), cycles, resets)
-    replay(name, recording, folder, settle)
+    replay(name, recording, folder, settle, verilated)
     return recording
