@@ -44,12 +44,10 @@ POSSIBLE_STALLS = (
     *(("dependency", place) for place in PLACES[1:]),
     *(("write", place) for place in PLACES),
 )
-# A stream is checked before anything runs. Scores are written when all layers but the last have ended with the image,
-# in a pipeline of one layer before any has.
+# A stream is checked before anything runs; the first error of a write is told when a layer has ended.
 POSSIBLE_ERRORS = (
     ("CONFIG_MISMATCH", "configure"),
     *(("BUS_READ", phase) for phase in PHASES),
-    ("BUS_WRITE", "first layer"),
     ("BUS_WRITE", "later"),
     *(("WATCHDOG", phase) for phase in PHASES),
     *(("BAD_REQUEST", phase) for phase in PHASES),

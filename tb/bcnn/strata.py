@@ -163,9 +163,7 @@ def circumstances(index: int, seed: int) -> tuple[Circumstances, ...]:
 
 
 def disturbance(index: int) -> tuple[Action, Phase]:
-    """What happens to network number `index`. Only of a single layer scores are written before a layer has ended."""
-    if is_single(index):
-        return Action.WRITE_ERROR, Phase.FIRST
+    """What happens to network number `index`."""
     return ACTIONS[index % len(ACTIONS)]
 
 
