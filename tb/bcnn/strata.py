@@ -23,6 +23,7 @@ KINDS = tuple(
 )
 BITS = (Padding.ZERO, Padding.PLUS, Padding.MINUS)
 CHANNELS = ((1, 31), (33, 63), (65, 95), (97, 127))  # by the chunks that they fill, the last one not whole
+OUTPUTS = ((1, 31), (33, 44), (65, 76))  # fewer, for each is computed with many inputs
 ACTIONS = (
     *((Action.SOFT_RESET, phase) for phase in Phase),
     *((Action.READ_ERROR, phase) for phase in Phase),
@@ -75,12 +76,13 @@ def wishes(index: int, seed: int) -> tuple[Wanted, ...]:
 def _last_two(number: int) -> tuple[Wanted, Wanted]:
     """A hidden layer, through all kinds of kernels, pooled or not, and all cuts; a last layer through all kinds."""
     pool = Pool.NONE if number // len(KINDS) % 2 else Pool(1 + number % 3)
-    classes = {**_kernel(number, number // 2), **_pool(pool, number // 3)}
+    turn = number + number // len(KINDS)
+    classes = {**_kernel(number, turn), **_pool(pool, number // 3)}
     inputs, outputs, pixels = Cut(number % 3), number // 3 % 3, Cut(number // 9 % 3)
     chunks = {Cut.ONE: 1 + number // 27 % 3, Cut.TWO: 2 + number // 27 % 2 * 2, Cut.MORE: 3}[inputs]
     hidden = Wanted(classes, CHANNELS[chunks - 1], inputs, pixels)
-    last_classes = {**_kernel(8 * number, number), "pool": int(Pool.NONE)}
-    return hidden, Wanted(last_classes, CHANNELS[outputs], Cut(number // 2 % 3), Cut.ONE)
+    last_classes = {**_kernel(8 * number, turn + 1), "pool": int(Pool.NONE)}
+    return hidden, Wanted(last_classes, OUTPUTS[outputs], Cut(number // 2 % 3), Cut.ONE)
 
 
 def _classifier(group: int) -> tuple[Wanted, Wanted, Wanted]:
@@ -105,7 +107,7 @@ def _first(number: int) -> Wanted:
 
 def _single(number: int) -> Wanted:
     """The only layer: from numbers to scores."""
-    kinds = [kind for kind in KINDS if kind[0] is not Kernel.ONE]
+    kinds = [kind for kind in KINDS if kind[0] in (Kernel.THREE, Kernel.SQUARE)]
     kernel, stride, padded = kinds[5 * number % len(kinds)]
     padding = Padding.ZERO if padded else Padding.NONE
     classes = {"kernel": int(kernel), "stride": int(stride), "padding": int(padding), "pool": int(Pool.NONE)}
