@@ -26,7 +26,7 @@ vsc.set_solver_backend("dv-solve")  # the default one is many times slower
 
 REDRAWS = 30
 PATIENT = 4  # redraws before a pipeline is had without pools, or slow
-MOST_STEPS = 2000  # of one layer for an image, if it can be had
+MOST_STEPS = 1200  # of one layer for an image, if it can be had
 MOST_SCORES = 20  # filters of the last layer
 PORTS = (8, 8, 16, 32, 64)
 # Sides of maps of successive draws.
@@ -329,6 +329,7 @@ class NetworkSource:
     def _layer(self, rng: random.Random, name: str, wanted: Wanted, filters: int, last: bool) -> Layer:
         """The layer that the item has drawn, with channels and parallelism."""
         item, channels = self._item, rng.randint(*wanted.channels)
+        wanted = self._affordable(wanted, filters)
         kernel = int(item.kernel_y), int(item.kernel_x)
         padding = tuple(int(getattr(item, side)) for side in ("top", "left", "bottom", "right"))
         value = {Padding.PLUS: 1, Padding.MINUS: -1}.get(Padding(int(item.padding)), 0)
@@ -342,6 +343,14 @@ class NetworkSource:
             (int(item.stride_y), int(item.stride_x)), (padding[0], padding[1], padding[2], padding[3]), value, pool,
             wanted.input_bits, last,
         )  # fmt: skip
+
+
+    def _affordable(self, wanted: Wanted, filters: int) -> Wanted:
+        """The same, but for numbers that would be slow: they are not cut, unless that is what they are for."""
+        cost = int(self._item.out_y) * filters * (1 if wanted.rows_at_once else int(self._item.kernel_y))
+        if wanted.input_bits == 1 or cost * (wanted.groups + 1) <= MOST_STEPS:
+            return wanted
+        return replace(wanted, groups=Cut.ONE, rows_at_once=wanted.rows_at_once or cost > 2 * MOST_STEPS)
 
 
 def _products(wanted: Wanted, kernel: tuple[int, int], channels: int) -> int:

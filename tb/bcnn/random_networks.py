@@ -97,7 +97,7 @@ def long_enough(under: Circumstances, config: Config) -> Circumstances:
     needs = under.action is Action.READ_ERROR or len(config.layers) == 1
     if not needs or under.phase is Phase.CONFIGURE or under.action is Action.RUN:
         return under
-    images = 4 + 2 * steps(config.layers[0]) // SPACING
+    images = 4 + (steps(config.layers[0]) // SPACING if under.phase is Phase.LATER else 0)
     memory = replace(under.memory, stalls=replace(under.memory.stalls, ar=SPACING - 1))
     return replace(under, memory=memory, batches=(images, *under.batches[1:]))
 
