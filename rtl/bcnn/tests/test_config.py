@@ -33,7 +33,7 @@ BAD_LAYERS = [
     (CONV, {"uf": 100}, "uf is 100, must be 192 (a kernel row)"),
     (CONV, {"uf": 0}, "uf is 0"),
     (CONV, {"channels": 96, "uf": 192}, "a part of it in whole chunks of 32"),
-    (CONV, {"channels": 48, "uf": 96, "padding_value": 1}, "padding_value 1 needs uf = 144 (a kernel row)"),
+    (CONV, {"channels": 48, "uf": 96, "padding_value": 1}, "padded with 1 and cut into slices"),
 ]
 
 
