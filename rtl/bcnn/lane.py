@@ -160,20 +160,20 @@ def flip_numbers(weights, flips, bits):
 def count_negative(clk, weights, gain, offset):
     """The weights of -1, less the offset. Latency: two cycles."""
     count, width = len(weights), len(weights).bit_length()
-    negative = word(width)
+    positive = word(width)
 
     @always(clk.posedge)
     def add():
+        # Each bit is added: an addition only where a bit is 0 would wait for the one before it.
         total = intbv(0)[width:]
         total[:] = 0
         for n in range(count):
-            if not weights[n]:
-                total[:] = total + 1
-        negative.next = total
+            total[:] = total + weights[n]
+        positive.next = total
 
     @always(clk.posedge)
     def balance():
-        gain.next = negative - offset
+        gain.next = count - offset - positive
 
     return add, balance
 
