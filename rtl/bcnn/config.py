@@ -98,6 +98,13 @@ class Layer:
         )
         whole = self.groups == 1 or self.p % self.pool[1] == 0
         self._require(whole, f"p is {self.p}, must be a multiple of the pool's width or the output's width")
+        self._check_products()
+        self._require(
+            self.pool[0] == 1 or self.least_steps >= 2,
+            "rows that are pooled must take 2 steps at least: more filters, groups or slices",
+        )
+
+    def _check_products(self) -> None:
         row = self.kernel[1] * self.channels
         if not self.binary:
             allowed = f"{row} (a kernel row) or {self.kernel[0] * row} (all of them)"
@@ -113,10 +120,6 @@ class Layer:
         self._require(
             self.padding_value != 1 or whole,
             f"padded with 1 and cut into slices, channels must be a multiple of {CHUNK}, not {self.channels}",
-        )
-        self._require(
-            self.pool[0] == 1 or self.least_steps >= 2,
-            "rows that are pooled must take 2 steps at least: more filters, groups or slices",
         )
 
     def _check_numbers(self, row: int) -> None:

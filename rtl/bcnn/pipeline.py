@@ -136,7 +136,8 @@ def pad(bits, width):
 def report(clk, maps, works, port):
     """What the shell counts and tells: activity, products, the layer that ended last."""
     last = len(works) - 1
-    busy, ends = joined([each.busy for each in works]), joined([each.filled for each in maps[1:]])
+    busy = joined([each.busy for each in works])
+    ends = ConcatSignal("0", *[each.filled for each in reversed(maps[1:])])  # of one layer, too, a number with bits
     summing = sum_products(clk, [each.macs for each in works], port.macs)
     skipping = sum_products(clk, [each.skipped for each in works], port.macs_skipped)
     finding = find_activity(clk, busy, works[0].no_input, works[last].no_room, port.activity)

@@ -42,30 +42,41 @@ def scale(clk, finish, total, entry, score):
 
 @block
 def show_scores(clk, rst, valid, ends, image, score, tap):
-    """Scores on a tap; the address is the number of the score in the image. Latency: none."""
-    lanes = len(tap.data) // CHUNK
+    """Scores on a tap; the address is the number of the score in the image. Latency: one cycle, with which `image` tells
+    the right one when the next image's first score follows at once."""
+    lanes, shown = len(tap.data) // CHUNK, word(SCORE_BITS)
+    there, ended = bit(), bit()
+
+    @always(clk.posedge)
+    def keep():
+        shown.next = score[SCORE_BITS:]
+
+    @always_seq(clk.posedge, reset=rst)
+    def follow():
+        there.next = valid
+        ended.next = ends
 
     @always_comb
     def show():
-        tap.valid.next = valid
+        tap.valid.next = there
         tap.image.next = image
         tap.tag.next = 0
 
     @always_comb
     def spread():
         if lanes == 1:
-            tap.data.next = score[SCORE_BITS:]
+            tap.data.next = shown
         else:
-            tap.data.next = concat(intbv(0)[CHUNK * (lanes - 1):], score[SCORE_BITS:])
+            tap.data.next = concat(intbv(0)[CHUNK * (lanes - 1):], shown)
 
     @always_seq(clk.posedge, reset=rst)
     def count():
-        if ends:
+        if ended:
             tap.address.next = 0
-        elif valid:
+        elif there:
             tap.address.next = tap.address + 1
 
-    return show, spread, count
+    return keep, follow, show, spread, count
 
 
 @block

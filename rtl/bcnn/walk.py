@@ -141,6 +141,7 @@ class Row:
 def row_entries(plan, layer):
     """A Row."""
     bits = [max(1, max(values).bit_length()) for values in (plan.weight, plan.left, plan.skip, plan.in_map)]
+    bits[3] = max(bits[3], layer.rows_at_once)  # the last rows of a kernel may never lie in the map
     return Row(word(read_bits(layer) - 1), *[word(width) for width in bits])
 
 

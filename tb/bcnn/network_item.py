@@ -25,11 +25,15 @@ from rtl.bcnn.config import CHUNK, Config, ConfigError, Layer
 vsc.set_solver_backend("dv-solve")  # the default one is many times slower
 
 REDRAWS = 30
-PATIENT = 4  # redraws before a pipeline is had without pools; twice as many before it may be slow
+PATIENT = 4  # redraws before a pipeline is had without pools, or slow
 MOST_STEPS = 2000  # of one layer for an image, if it can be had
 MOST_SCORES = 20  # filters of the last layer
 PORTS = (8, 8, 16, 32, 64)
-LIMITS = {"last": (5,), "middle": (10,), "first": (20, 40)}  # sides of maps, of successive draws
+SIDES = {"last": (5, 6), "middle": (10, 10), "first": (20, 20)}  # of maps
+LOW = (3, 6)  # of the last map, if the layer before takes so many steps a row that
+DEAR = 200  # products of its slices, groups and filters are more than this
+LARGEST = (40, 40)
+SOLVED = 1 << 12  # more rows than there can be
 
 
 class Kernel(IntEnum):
@@ -209,16 +213,26 @@ class Wanted:
     full: bool = False  # the kernel is as large as the map
 
 
+@dataclass(frozen=True)
+class Room:
+    """Within which a layer is drawn. sides: most of its map's height and width; rows: most of its outputs' by those of its
+    kernel; parts: divide the width of its map."""
+
+    sides: tuple[int, int]
+    rows: int
+    parts: int
+
+
 def unpooled(wanted: Wanted) -> Wanted:
     """The same without a pool: a map that large strides and pools make small would be too large."""
     kept = {name: value for name, value in wanted.classes.items() if not name.startswith("rest")}
     return replace(wanted, classes={**kept, "pool": int(Pool.NONE)})
 
 
-def quick(config: Config) -> bool:
-    """No layer takes more than about MOST_STEPS for an image."""
-    return all(
-        layer.out_height * layer.groups * layer.filters * layer.row_steps * layer.slices <= MOST_STEPS
+def slowest(config: Config) -> int:
+    """Steps of the slowest layer for an image, none of them left out."""
+    return max(
+        layer.out_height * layer.groups * layer.filters * layer.row_steps * layer.slices
         for layer in config.layers
     )
 
@@ -230,7 +244,9 @@ class NetworkSource:
         self._item = LayerItem()
 
     def network(self, seed: int, wanted: tuple[Wanted, ...], port: int = 0) -> Config:
-        """A pipeline with these layers; port: its memory_bytes, 0 for any. Raises ConfigError if none can be had."""
+        """A pipeline with these layers, of a few that are slow the fastest; port: its memory_bytes, 0 for any. Raises
+        ConfigError if none can be had."""
+        best: Config | None = None
         for redraw in range(REDRAWS):
             rng = random.Random(seed + redraw)
             layers = wanted if redraw < PATIENT else tuple(map(unpooled, wanted))
@@ -238,39 +254,61 @@ class NetworkSource:
                 made = self._network(rng, layers, port or rng.choice(PORTS), f"random{seed}")
             except (ConfigError, SolveFailure):
                 continue
-            if quick(made) or redraw >= 2 * PATIENT:
-                return made
+            best = min(best or made, made, key=slowest)
+            if slowest(best) <= MOST_STEPS or redraw >= PATIENT - 1:
+                return best
         raise ConfigError(f"seed {seed}: no such pipeline in {REDRAWS} draws")
 
     def _network(self, rng: random.Random, wanted: tuple[Wanted, ...], port: int, name: str) -> Config:
         layers: list[Layer] = []
         filters = rng.randint(1, MOST_SCORES)
         for number in reversed(range(len(wanted))):
+            before = wanted[number - 1] if number else None
             made = (layers[0].height, layers[0].width) if layers else None
-            place = "first" if number == 0 else "middle" if layers else "last"
-            self._draw(rng, wanted[number], LIMITS[place], made)
+            self._draw(rng, wanted[number], before, filters, made)
             layers.insert(0, self._layer(rng, f"layer{number}", wanted[number], filters, not layers))
             filters = layers[0].channels
         return Config(name, port, tuple(layers))
 
     def _draw(
-        self, rng: random.Random, wanted: Wanted, limits: tuple[int, ...], made: tuple[int, int] | None
+        self,
+        rng: random.Random,
+        wanted: Wanted,
+        before: Wanted | None,
+        filters: int,
+        made: tuple[int, int] | None,
     ) -> None:
-        """Randomise the item; a larger map only where a smaller one cannot be. made: the map, None: a small one."""
-        seed = rng.getrandbits(30)
-        for limit in limits:
+        """Randomise the item; a larger map, or more steps, only where it cannot be otherwise. made: the map, None for
+        the last layer: a small one."""
+        seed, parts = rng.getrandbits(30), before.groups + 1 if before else 1
+        budget = MOST_STEPS // (filters * (wanted.slices + 1) * (wanted.groups + 1))
+        small = SIDES["first" if before is None else "last" if made is None else "middle"]
+        if made is None and before and (before.slices + 1) * (before.groups + 1) * wanted.channels[1] > DEAR:
+            small = LOW
+        attempts = [
+            Room(small, budget, parts),
+            Room(small, budget, 1 if made else parts),
+            Room(LARGEST, SOLVED, 1 if made else parts),
+        ]
+        for room in attempts:
             self._item.set_randstate(RandState.mkFromSeed(seed))
             try:
-                return self._randomise(wanted, limit, made)
+                return self._randomise(wanted, room, made)
             except SolveFailure:
-                if limit == limits[-1]:
+                if room is attempts[-1]:
                     raise
 
-    def _randomise(self, wanted: Wanted, limit: int, made: tuple[int, int] | None) -> None:
+    def _randomise(self, wanted: Wanted, room: Room, made: tuple[int, int] | None) -> None:
         # A failure is told by its exception; the solver prints as well.
         with redirect_stdout(StringIO()), self._item.randomize_with() as item:
-            item.height <= limit
-            item.width <= limit
+            item.height <= room.sides[0]
+            item.width <= room.sides[1]
+            if room.rows < SOLVED:
+                item.out_y * (1 if wanted.rows_at_once else item.kernel_y) <= room.rows
+            if room.parts > 1:
+                item.width % room.parts == 0
+            if wanted.groups > Cut.ONE:
+                item.rest_x == 0
             if wanted.full:
                 item.out_y == 1
                 item.out_x == 1
@@ -294,11 +332,10 @@ class NetworkSource:
         if value == 1 and wanted.slices:  # of a bit that is 1 only whole chunks can be cut
             channels = -(-channels // CHUNK) * CHUNK
         pool = int(item.pool_y), int(item.pool_x)
-        steps = kernel[0] * filters * int(item.out_y)
         return Layer(
             name, int(item.height), int(item.width), channels, filters, kernel,
             _products(wanted, kernel, channels),
-            1 if last else _lanes(int(item.out_x), pool[1], wanted.groups, steps),
+            1 if last else _lanes(int(item.out_x), pool[1], wanted.groups),
             (int(item.stride_y), int(item.stride_x)), (padding[0], padding[1], padding[2], padding[3]), value, pool,
             wanted.input_bits, last,
         )  # fmt: skip
@@ -313,9 +350,8 @@ def _products(wanted: Wanted, kernel: tuple[int, int], channels: int) -> int:
     return row if parts == 1 or planes % parts else kernel[1] * CHUNK * (planes // parts)
 
 
-def _lanes(width: int, pool: int, groups: Cut, steps: int) -> int:
-    """p: a row in as many groups as asked for; in fewer if a step for each group makes too many."""
+def _lanes(width: int, pool: int, groups: Cut) -> int:
+    """p: a row in as many groups as asked for, if it can be cut so."""
     allowed = [p for p in range(1, width + 1) if width % p == 0 and (p == width or p % pool == 0)]
-    cheap = [p for p in allowed if p == width or width // p * steps <= MOST_STEPS]
-    fits = [p for p in cheap if Cut(min(width // p, 3) - 1) is groups]
-    return fits[-1] if fits else cheap[-1]
+    fits = [p for p in allowed if Cut(min(width // p, 3) - 1) is groups]
+    return fits[-1] if fits else allowed[-1]

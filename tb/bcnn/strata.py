@@ -14,31 +14,25 @@ from tb.job import Action, Phase
 from tb.settings import MemorySettings, Reorder, Stalls
 
 Classes = Mapping[str, int]
-CLASSIFIER = 11  # every so many networks one ends in fully connected layers
-KERNELS = tuple(
-    (kernel, stride, padding)
-    for kernel, stride, padding in product(Kernel, Stride, (Padding.NONE, Padding.ZERO, Padding.PLUS))
-    if kernel is not Kernel.ONE or padding is Padding.NONE
+# Of so many networks the last one is a single layer, and the one before ends in fully connected layers.
+PERIOD = 12
+KINDS = tuple(
+    (kernel, stride, padded)
+    for kernel, stride, padded in product(Kernel, Stride, (False, True))
+    if kernel is not Kernel.ONE or not padded
 )
-FIRST = tuple(kinds for kinds in KERNELS if kinds[2] is not Padding.PLUS)
-# Slices, and channels that make one, two or three chunks in each, the last one not full.
-CUTS = (
-    (Cut.ONE, (1, 31)), (Cut.ONE, (33, 63)), (Cut.ONE, (65, 95)),
-    (Cut.TWO, (33, 63)), (Cut.MORE, (65, 95)), (Cut.TWO, (97, 127)),
-)  # fmt: skip
-FEW = (Cut.ONE, (1, 12))
-LAST_CUTS = (FEW, CUTS[0], FEW, CUTS[1], FEW, CUTS[3], FEW, CUTS[2], FEW, CUTS[4], CUTS[0])
+BITS = (Padding.ZERO, Padding.PLUS, Padding.MINUS)
+CHANNELS = ((1, 31), (33, 63), (65, 95), (97, 127))  # by the chunks that they fill, the last one not whole
 ACTIONS = (
     *((Action.SOFT_RESET, phase) for phase in Phase),
     *((Action.READ_ERROR, phase) for phase in Phase),
     *((Action.WATCHDOG, phase) for phase in Phase),
-    (Action.WRITE_ERROR, Phase.FIRST),
     (Action.WRITE_ERROR, Phase.LATER),
     (Action.BAD_HASH, Phase.CONFIGURE),
     *((Action.BAD_REQUEST, phase) for phase in Phase),
 )
 BATCHES = ((1,), (3,), (1, 1), (2, 1, 3), (1, 1, 1, 1, 1), (2, 2))
-PAUSES = (0, 0, 1, 0, 200)  # cycles
+PAUSES = (0, 1, 0, 200)  # cycles
 MEMORIES = ("slow writes", "slow", "read stalls", "write stalls", "all stalls")
 FAST = MemorySettings(latency=4, rate=512)
 
@@ -55,46 +49,67 @@ class Circumstances:
     pause: int = 0
 
 
+def is_single(index: int) -> bool:
+    """Whether network number `index` is one layer, from numbers to scores."""
+    return index % PERIOD == PERIOD - 1
+
+
+def is_classifier(index: int) -> bool:
+    """Whether network number `index` ends in fully connected layers."""
+    return index % PERIOD == PERIOD - 2
+
+
 def wishes(index: int, seed: int) -> tuple[Wanted, ...]:
     """The layers of network number `index`."""
-    group, place = divmod(index, CLASSIFIER)
-    if place == CLASSIFIER - 1:
-        return _classifier(group, seed)
-    number = index - group
-    rng = random.Random(seed)
-    middle = _kernel(KERNELS, number, number + number // len(KERNELS))
-    slices, channels = CUTS[number % len(CUTS)]
-    last_slices, last_channels = LAST_CUTS[number % len(LAST_CUTS)]
-    layers = [
-        _first(number, rng),
-        Wanted({**middle, **_pool(number)}, channels, slices, Cut(number // 6 % 3)),
-        Wanted(
-            {**_kernel(KERNELS, 7 * number, number), "pool": Pool.NONE}, last_channels, last_slices, Cut.ONE
-        ),
-    ]
-    if number % 3 == 2:
-        layers.insert(1, _free(rng))
-    return tuple(layers)
+    group, place = divmod(index, PERIOD)
+    if is_single(index):
+        return (_single(group),)
+    first = _first((PERIOD - 1) * group + place)
+    if is_classifier(index):
+        return first, *_classifier(group)
+    number, rng = (PERIOD - 2) * group + place, random.Random(seed)
+    more = (_free(rng),) if number % 4 == 3 else ()
+    return first, *more, *_last_two(number)
 
 
-def _classifier(group: int, seed: int) -> tuple[Wanted, ...]:
-    """A convolution, then fully connected layers; the hidden ones cut in every way."""
-    (slices, channels), (fewer, small) = CUTS[group % len(CUTS)], CUTS[(group + 3) % len(CUTS)]
+def _last_two(number: int) -> tuple[Wanted, Wanted]:
+    """A hidden layer, through all kinds of kernels, pooled or not, and all cuts; a last layer through all kinds."""
+    pool = Pool.NONE if number // len(KINDS) % 2 else Pool(1 + number % 3)
+    classes = {**_kernel(number, number // 2), **_pool(pool, number // 3)}
+    inputs, outputs, pixels = Cut(number % 3), number // 3 % 3, Cut(number // 9 % 3)
+    chunks = {Cut.ONE: 1 + number // 27 % 3, Cut.TWO: 2 + number // 27 % 2 * 2, Cut.MORE: 3}[inputs]
+    hidden = Wanted(classes, CHANNELS[chunks - 1], inputs, pixels)
+    last_classes = {**_kernel(8 * number, number), "pool": int(Pool.NONE)}
+    return hidden, Wanted(last_classes, CHANNELS[outputs], Cut(number // 2 % 3), Cut.ONE)
+
+
+def _classifier(group: int) -> tuple[Wanted, Wanted, Wanted]:
+    """Fully connected layers: of a whole map, a hidden one and the last, cut in every way."""
+    cut, other = Cut(group % 3), Cut((group // 3 + 1) % 3)
     whole = {"stride": int(Stride.ONE), "padding": int(Padding.NONE), "pool": int(Pool.NONE)}
     one = {**whole, "kernel": int(Kernel.ONE)}
     return (
-        _first(group, random.Random(seed)),
-        Wanted(whole, small, fewer, Cut.ONE, full=True),
-        Wanted(one, channels, slices, Cut.ONE, full=True),
-        Wanted({**one, "made_y": 1, "made_x": 1}, (1, 63), Cut.ONE, Cut.ONE, full=True),
+        Wanted(whole, CHANNELS[group // 2 % 3], Cut(group // 2 % 3), Cut.ONE, full=True),
+        Wanted(one, CHANNELS[cut], cut, Cut.ONE, full=True),
+        Wanted({**one, "made_y": 1, "made_x": 1}, CHANNELS[other], other, Cut.ONE, full=True),
     )
 
 
-def _first(number: int, rng: random.Random) -> Wanted:
-    """Numbers of 6 and 8 bits, one kernel row a step or all of them."""
-    classes = {**_kernel(FIRST, number, 0), **_pool(number // 4 + 1)}
-    bits, at_once = (6, 8)[number % 2], number // 2 % 2 == 0
-    return Wanted(classes, (1, rng.choice((1, 4))), Cut.ONE, Cut(number % 3), bits, at_once)
+def _first(number: int) -> Wanted:
+    """Numbers of 6 and 8 bits through all kinds of kernels, pooled or not, one kernel row a step or all of them."""
+    round_ = number // len(KINDS)
+    pool = Pool(1 + number % 3) if round_ // 2 % 2 else Pool.NONE
+    classes = {**_kernel(number, 0), **_pool(pool, number // 3)}
+    return Wanted(classes, (1, 3), Cut.ONE, Cut(number // 2 % 3), (6, 8)[round_ % 2], number % 2 == 0)
+
+
+def _single(number: int) -> Wanted:
+    """The only layer: from numbers to scores."""
+    kinds = [kind for kind in KINDS if kind[0] is not Kernel.ONE]
+    kernel, stride, padded = kinds[5 * number % len(kinds)]
+    padding = Padding.ZERO if padded else Padding.NONE
+    classes = {"kernel": int(kernel), "stride": int(stride), "padding": int(padding), "pool": int(Pool.NONE)}
+    return Wanted(classes, (1, 4), Cut.ONE, Cut.ONE, (6, 8)[number % 2], number // 2 % 2 == 0)
 
 
 def _free(rng: random.Random) -> Wanted:
@@ -103,31 +118,31 @@ def _free(rng: random.Random) -> Wanted:
     return Wanted(classes, (1, 24), Cut.ONE, Cut(rng.randrange(3)))
 
 
-def _kernel(kinds: tuple[tuple[Kernel, Stride, Padding], ...], number: int, sign: int) -> Classes:
-    """Kernel, stride and padding; bits of padding are +1 and -1 in turn, by `sign`."""
-    kernel, stride, padding = kinds[number % len(kinds)]
-    if padding is Padding.PLUS and sign % 2:
-        padding = Padding.MINUS
+def _kernel(number: int, bit: int) -> Classes:
+    """Kernel, stride and padding; what a padded map of bits is padded with, by `bit`."""
+    kernel, stride, padded = KINDS[number % len(KINDS)]
+    padding = BITS[bit % len(BITS)] if padded else Padding.NONE
     return {"kernel": int(kernel), "stride": int(stride), "padding": int(padding)}
 
 
-def _pool(number: int) -> Classes:
-    """Pools of every kind, whose windows cover all in every other round."""
-    kind = Pool(number % len(Pool))
-    whole = {"rest_y": 0, "rest_x": 0} if number // len(Pool) % 2 else {}
-    return {"pool": int(kind), **whole}
+def _pool(pool: Pool, number: int) -> Classes:
+    """A pool whose windows cover all of the map in every other round."""
+    whole = {"rest_y": 0, "rest_x": 0} if number % 2 else {}
+    return {"pool": int(pool), **whole}
 
 
 def contents(index: int, number: int) -> Contents:
-    """What fills network number `index` for its request `number`."""
-    at = index + number
+    """What fills network number `index` for its request `number`: random things first, then all combinations."""
+    if number == 0:
+        return Contents(scores=Scores(index % len(Scores)), full=index % 4 != 3)
+    at = 2 * index + number - 1
     return Contents(
-        weights=(Weights.RANDOM, Weights.ONES, Weights.RANDOM, Weights.ZEROS)[at % 4 if number else 0],
-        thresholds=Thresholds((at + index // 5) % len(Thresholds) if number else Thresholds.RANDOM),
-        scores=Scores(at % len(Scores)),
-        pixels=Pixels((at + index // 7) % len(Pixels) if number == 2 else Pixels.RANDOM),
-        flips=(index // 2 + number) % 2 == 0,
-        minimum=(index // 3 + number) % 2 == 0,
+        weights=Weights(at % 3),
+        thresholds=Thresholds(at // 3 % 5),
+        scores=Scores((index + number) % len(Scores)),
+        pixels=Pixels(at // 2 % len(Pixels)) if number == 2 else Pixels.RANDOM,
+        flips=at // 15 % 2 == 0,
+        minimum=(index // 5 + number) % 2 == 0,
         full=index % 4 != 3,
     )
 
@@ -140,8 +155,8 @@ def circumstances(index: int, seed: int) -> tuple[Circumstances, ...]:
         Circumstances(FAST, (5,)),
         Circumstances(
             memory(MEMORIES[index % len(MEMORIES)], rng),
-            BATCHES[index // 2 % len(BATCHES)],
-            pause=PAUSES[index % len(PAUSES)],
+            BATCHES[index % len(BATCHES)],
+            pause=PAUSES[index // len(BATCHES) % len(PAUSES)],
         ),
         Circumstances(memory("all stalls", rng), (2, 1), action, phase, rng.randrange(60)),
     )

@@ -42,6 +42,7 @@ def test_steps_of_the_shortest_row(changes, least):
     "changes",
     [
         {"filters": 1},
+        {"filters": 1, "input_bits": 6, "kernel": (2, 1), "uf": 6},
         {"filters": 1, "kernel": (2, 1), "padding": (1, 0, 0, 0)},
         {"filters": 1, "kernel": (3, 1), "padding": (0, 0, 2, 0)},
     ],

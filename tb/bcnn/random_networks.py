@@ -1,0 +1,140 @@
+"""Constrained-random pipelines: each is a configuration in a file, and so a simulator of its own, which runs the network
+with random contents, with extreme ones, and once more after a disturbance."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rtl.bcnn.config import Config, to_json
+from tb.bcnn.coverage import sample
+from tb.bcnn.network_graph import Contents, network_graph, network_images
+from tb.bcnn.network_item import NetworkSource
+from tb.bcnn.strata import Circumstances, circumstances, contents, wishes
+from tb.coverage import Hit, write_records
+from tb.job import Request
+from tb.launch import failures_of, prepare_folder, simulate, verdict_of
+from tb.outcome import RequestOutcome
+from tb.prepare import Stimulus, request, stimulus
+from tb.settings import ControlTiming
+from tb.variants import find_config
+
+PIPELINE = "pipeline.json"
+PATIENCE = 400_000  # cycles: many times what the longest request takes
+WATCHDOG = 10_000  # cycles: many times what the port is silent for
+
+
+@dataclass(frozen=True)
+class Part:
+    """One request: what fills the network, what it runs under, and what comes of the two."""
+
+    contents: Contents
+    under: Circumstances
+    made: Stimulus
+
+
+@dataclass(frozen=True)
+class Item:
+    """A drawn pipeline, written to a file, with its requests. name: tells it in messages."""
+
+    name: str
+    seed: int
+    config: Config
+    parts: tuple[Part, ...]
+
+
+def run(
+    *, variant: str, config: str, simulator: str, seeds: Sequence[int], first: int, folder: Path, trace:
+    bool = False, coverage: bool = False, **_: Any,
+) -> Mapping[str, Any]:  # fmt: skip
+    """Regression job: a pipeline for each seed. config: says nothing, as each is drawn."""
+    source, done = NetworkSource(), []
+    for index, seed in enumerate(seeds, first):
+        work = folder / f"network{index}"
+        prepare_folder(work)
+        item = draw(source, variant, index, seed, work)
+        done.append((item, *carry_out(item, variant, simulator, work, trace, coverage)))
+    write_records(folder, variant, [hit for item, outcomes, _ in done for hit in hits(item, outcomes)])
+    outcomes = [outcome for _, found, _ in done for outcome in found]
+    return {
+        "verdict": verdict_of(outcomes),
+        "checked": sum(outcome.values for outcome in outcomes),
+        "failures": [failure for item, found, _ in done for failure in told(item, found)],
+        "cycles": sum(outcome.cycles for outcome in outcomes),
+        "items": [item_digest(item, found) for item, found, _ in done],
+        "coverage_files": [record for *_, record in done if record],
+    }
+
+
+def draw(source: NetworkSource, variant: str, index: int, seed: int, folder: Path) -> Item:
+    """Network number `index`; its configuration stands in `folder`."""
+    drawn = source.network(seed, wishes(index, seed))
+    place = folder / PIPELINE
+    place.write_text(to_json(drawn))
+    config: Config = find_config(variant, str(place))
+    parts = tuple(
+        Part(kind, under, fill(variant, config, kind, under, seed + number))
+        for number, (kind, under) in enumerate(conditions(index, seed))
+    )
+    return Item(f"network {index} ({place})", seed, config, parts)
+
+
+def conditions(index: int, seed: int) -> Iterator[tuple[Contents, Circumstances]]:
+    """What fills network number `index` in each request, and what it runs under."""
+    for number, under in enumerate(circumstances(index, seed)):
+        yield contents(index, number), under
+
+
+def fill(variant: str, config: Config, kind: Contents, under: Circumstances, seed: int) -> Stimulus:
+    """The compiled network with weights and images of a kind, and golden's tensors."""
+    images = network_images(config, sum(under.batches), seed, kind.pixels)
+    return stimulus(variant, config, network_graph(config, seed, kind), {"image": images})
+
+
+def carry_out(
+    item: Item, variant: str, simulator: str, folder: Path, trace: bool, coverage: bool
+) -> tuple[list[RequestOutcome], str]:
+    """Build and simulate; what came of each request, and the file of the code coverage."""
+    timing = ControlTiming(skew=item.seed % 4, stall=item.seed % 100)
+    done, outcomes = simulate(
+        variant, item.config.name, simulator, requests(item, folder), folder, item.seed, timing=timing,
+        trace=trace, coverage=coverage, patience=PATIENCE, watchdog=WATCHDOG,
+    )  # fmt: skip
+    return outcomes, str(done.coverage or "")
+
+
+def requests(item: Item, folder: Path) -> list[Request]:
+    """Write the files of all requests."""
+    return [
+        request(
+            part.made, folder, f"request{number}", item.seed + number, part.under.batches,
+            memory=part.under.memory, action=part.under.action, phase=part.under.phase,
+            delay=part.under.delay, pause=part.under.pause,
+        )
+        for number, part in enumerate(item.parts)
+    ]  # fmt: skip
+
+
+def hits(item: Item, outcomes: Sequence[RequestOutcome]) -> Iterator[Hit]:
+    """What the requests that passed have covered."""
+    for part, outcome in zip(item.parts, outcomes, strict=True):
+        if outcome.passed:
+            yield sample(item.config, part.contents, part.under, outcome, item.seed)
+
+
+def told(item: Item, outcomes: Sequence[RequestOutcome]) -> list[str]:
+    """Failures, with the network's name and file."""
+    return [f"{item.name}: {failure}" for failure in failures_of(outcomes)]
+
+
+def item_digest(item: Item, outcomes: Sequence[RequestOutcome]) -> str:
+    """Short hash of what went in and of what came of it, in how many cycles."""
+    facts = [
+        (item.seed, item.config.hash, part.made.digest, str(part.under), found.cycles, found.layers, found.error)
+        for part, found in zip(item.parts, outcomes, strict=True)
+    ]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
