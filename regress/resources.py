@@ -1,9 +1,10 @@
-"""Cells of every module on an Alveo U250: `python -m regress.resources VARIANT CONFIG`.
+"""Cells of every module on a variant's FPGA: `python -m regress.resources VARIANT CONFIG`.
 
-Yosys maps the converted design to UltraScale+, each module once and by itself, and counts cells; a module's figures are
-those of one instance with everything below it, instances of a module counted as often as they occur. Nothing was
-optimised across the borders of modules, so a design that is flattened first takes fewer LUTs; place and route would
-also put two small LUTs into one. The exit code is 1 when the design does not fit, 2 for bad input.
+Yosys maps the converted design to the FPGA that the variant names, each module once and by itself, and counts cells; a
+module's figures are those of one instance with everything below it, instances of a module counted as often as they
+occur. Nothing was optimised across the borders of modules, so a design that is flattened first takes fewer LUTs; place
+and route would also put two small LUTs into one. `--parts MODULE` also shows the instances in a module one by one. The
+exit code is 1 when the design does not fit, 2 for bad input.
 
 LUT: as logic. LUTRAM: as memory or shift registers. CARRY8: a CARRY4 is half. BRAM36: block RAM of 36 Kb, one of 18 Kb
 is half.
@@ -19,31 +20,32 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from regress.synthesis import (
+    Device,
     SynthesisError,
-    map_once,
+    device,
+    instances_of,
+    mapped,
     modules,
-    report,
+    report_mapped,
     table,
     yosys_command,
     yosys_version,
 )
 
-SCRIPT = f"""{map_once("-family xcup -uram")}
-stat -json"""
 COLUMNS = ("LUT", "LUTRAM", "FF", "CARRY8", "DSP", "BRAM36", "URAM")
-# Xilinx DS962, table 1: Alveo U250. LUTRAM are LUTs too, so they share the 1,728,000.
-U250 = {"LUT": 1_728_000, "FF": 3_456_000, "DSP": 12_288, "BRAM36": 2_688, "URAM": 1_280}
-# LUTs of a distributed RAM or shift register, from Xilinx UG574.
+# LUTs of a distributed RAM or shift register, from Xilinx UG474 and UG574.
 _LUTRAM = {
     "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4, "RAM256X1D": 8, "RAM32M": 4, "RAM64M": 4, "RAM32M16": 8,
     "RAM64M8": 8, "RAM32X1S": 1, "RAM64X1S": 1, "RAM128X1S": 2, "RAM256X1S": 4, "RAM512X1S": 8, "RAM32X16DR8": 8,
     "RAM64X8SW": 8, "SRL16E": 1, "SRLC16E": 1, "SRLC32E": 1,
 }  # fmt: skip
 _OTHER = {
-    "CARRY8": ("CARRY8", 1.0), "CARRY4": ("CARRY8", 0.5), "DSP48E2": ("DSP", 1.0), "RAMB36E2": ("BRAM36", 1.0),
-    "RAMB18E2": ("BRAM36", 0.5), "URAM288": ("URAM", 1.0), "INV": ("LUT", 1.0), "FDRE": ("FF", 1.0),
+    "CARRY8": ("CARRY8", 1.0), "CARRY4": ("CARRY8", 0.5), "DSP48E1": ("DSP", 1.0), "DSP48E2": ("DSP", 1.0),
+    "RAMB36E1": ("BRAM36", 1.0), "RAMB18E1": ("BRAM36", 0.5), "RAMB36E2": ("BRAM36", 1.0), "RAMB18E2": ("BRAM36", 0.5),
+    "URAM288": ("URAM", 1.0), "INV": ("LUT", 1.0), "FDRE": ("FF", 1.0),
     "FDSE": ("FF", 1.0), "FDCE": ("FF", 1.0), "FDPE": ("FF", 1.0),
 }  # fmt: skip
+_SCARCE = {"LUT", "FF", "DSP", "BRAM36", "URAM"}  # carry chains come with LUTs
 _FREE = {"MUXF7", "MUXF8", "MUXF9", "BUFG"}  # part of the slices that hold the LUTs, or of the clock's tree
 
 
@@ -92,14 +94,17 @@ def instances(cells: Mapping[str, Mapping[str, int]], top: str) -> Counter[str]:
     return found
 
 
-def measure(top: str, texts: dict[str, str]) -> dict[str, dict[str, int]]:
-    """Cells of each module of `texts`, by type. Raises SynthesisError."""
-    said = report(SCRIPT, top, texts)
+def measure(top: str, texts: Mapping[str, str], options: str) -> dict[str, dict[str, int]]:
+    """Cells of each module of `texts`, by type; options: of synth_xilinx.
+
+    A module whose outputs nothing uses is left out. Raises SynthesisError.
+    """
+    said = report_mapped("stat -json", mapped(options, top, texts))
     # Behind the modules Yosys 0.23 writes what is no JSON.
     start = said.index("{", said.index('"modules"'))
     found, _ = json.JSONDecoder().raw_decode(said, start)
     counted = {name.removeprefix("\\"): facts["num_cells_by_type"] for name, facts in found.items()}
-    if counted.keys() != texts.keys():
+    if not {top} <= counted.keys() <= texts.keys():
         raise SynthesisError(f"Yosys counted {len(counted)} modules of {len(texts)}")
     return counted
 
@@ -112,19 +117,39 @@ def module_table(cells: Mapping[str, Mapping[str, int]], top: str) -> str:
     return table(("module", "instances", *COLUMNS), rows)
 
 
-def device_table(amounts: Mapping[str, float]) -> str:
-    """Markdown table of the amounts of a whole design and their shares of the U250; LUTs of all uses are added."""
-    used = _with_lutram(amounts)
+def parts_table(
+    amounts: Mapping[str, Mapping[str, float]], parts: Sequence[tuple[str, str]], whole: str
+) -> str:
+    """Markdown table of `parts`, instances and their modules, and of the module `whole` that they make."""
     rows = [
-        (c, _number(used[c]), f"{there:,}", f"{100 * used[c] / there:.1f} %") for c, there in U250.items()
+        (instance, module, *(_number(amounts[module].get(c, 0)) for c in COLUMNS))
+        for instance, module in [*parts, ("together", whole)]
+        if any(amounts.get(module, {}).values())
     ]
-    return table(("resource", "used", "of the U250", "share"), rows)
+    return table(("part", "module", *COLUMNS), rows)
 
 
-def fits(amounts: Mapping[str, float]) -> bool:
-    """Is there as much of everything on the U250?"""
+def device_table(amounts: Mapping[str, float], fpga: Device) -> str:
+    """Markdown table of a whole design: what was published, and shares of the FPGA; LUTs of all uses are added."""
     used = _with_lutram(amounts)
-    return all(used[column] <= there for column, there in U250.items())
+    heads = ["resource", "used", *(["published"] if fpga.published else []), f"of the {fpga.name}", "share"]
+    rows = [
+        (
+            column,
+            _number(used[column]),
+            *([_number(fpga.published[column])] if fpga.published else []),
+            f"{there:,}",
+            f"{100 * used[column] / there:.1f} %",
+        )
+        for column, there in fpga.there.items()
+    ]
+    return table(heads, rows)
+
+
+def fits(amounts: Mapping[str, float], fpga: Device) -> bool:
+    """Has the FPGA as much of everything?"""
+    used = _with_lutram(amounts)
+    return all(number <= fpga.there.get(column, 0) for column, number in used.items() if column in _SCARCE)
 
 
 def _with_lutram(amounts: Mapping[str, float]) -> dict[str, float]:
@@ -142,17 +167,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("variant")
     parser.add_argument("config")
     parser.add_argument("--module", default="top", help="only this module and those below it")
+    parser.add_argument("--parts", default="", metavar="MODULE", help="also each instance in this module")
     options = parser.parse_args(argv)
     try:
-        cells = measure(options.module, modules(options.variant, options.config, options.module))
-        amounts = totals(cells)[options.module]
+        fpga = device(options.variant, options.config)
+        texts = modules(options.variant, options.config, options.module)
+        parts = instances_of(texts, options.parts) if options.parts else []
+        cells = measure(options.module, texts, fpga.options)
         made_with = yosys_version(yosys_command())
     except SynthesisError as error:
         print(error, file=sys.stderr)
         return 2
-    print(f"{module_table(cells, options.module)}\n\n{device_table(amounts)}")
+    amounts = totals(cells)
+    print(module_table(cells, options.module))
+    if parts:
+        print(f"\n{parts_table(amounts, parts, options.parts)}")
+    print(f"\n{device_table(amounts[options.module], fpga)}")
     print(f"\n{options.module} of {options.variant} {options.config}, by {made_with}")
-    return int(not fits(amounts))
+    return int(not fits(amounts[options.module], fpga))
 
 
 if __name__ == "__main__":

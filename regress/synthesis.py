@@ -11,15 +11,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from regress.simulators.cache import cache_root
 
 _MODULE = re.compile(r"^module (\w+)", re.MULTILINE)
+_SAID, _MAPPED = "said.txt", "mapped.il"  # files that scripts make
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-_INSTANCE = re.compile(r"\b(\w+)\s+(?:#\s*\((?:[^()]|\([^()]*\))*\)\s*)?\w+\s*\(")
+_INSTANCE = re.compile(r"\b(\w+)\s+(?:#\s*\((?:[^()]|\([^()]*\))*\)\s*)?(\w+)\s*\(")
 
 
 class SynthesisError(Exception):
@@ -42,29 +44,22 @@ def yosys_version(yosys: str) -> str:
     return " ".join(said.split()[:2])
 
 
-def map_once(options: str) -> str:
-    """Script that maps each module below `{top}` once, by itself, however often it occurs.
-
-    Nothing is optimised across the borders of modules: a mapping of the flattened design usually takes fewer cells.
-    """
-    return "\n".join(
-        (
-            "hierarchy -check -top {top}",
-            "setattr -mod -set keep_hierarchy 1 *",
-            f"synth_xilinx {options} -noiopad -noclkbuf -top {{top}}",
-        )
-    )
-
-
 def hierarchy(texts: dict[str, str]) -> dict[str, set[str]]:
     """For each module the modules below it, itself included."""
-    used = {name: set(_INSTANCE.findall(_COMMENT.sub("", text))) for name, text in texts.items()}
-    below = {name: (used[name] & texts.keys()) | {name} for name in texts}
+    below = {name: {part for _, part in instances_of(texts, name)} | {name} for name in texts}
     while True:
         wider = {name: set().union(*(below[child] for child in children)) for name, children in below.items()}
         if wider == below:
             return below
         below = wider
+
+
+def instances_of(texts: Mapping[str, str], name: str) -> list[tuple[str, str]]:
+    """Instances in the module `name`, each with its module. Raises SynthesisError when there is no such module."""
+    if name not in texts:
+        raise SynthesisError(f"no module {name!r}; there are {', '.join(sorted(texts))}")
+    found: list[tuple[str, str]] = _INSTANCE.findall(_COMMENT.sub("", texts[name]))
+    return [(instance, module) for module, instance in found if module in texts]
 
 
 def read_modules(files: Iterable[Path]) -> dict[str, str]:
@@ -92,8 +87,7 @@ def modules(variant: str, config: str, top: str) -> dict[str, str]:
     clock_mhz(variant, config)
     with tempfile.TemporaryDirectory() as folder:
         texts = read_modules(convert(variant, config, Path(folder)))
-    if top not in texts:
-        raise SynthesisError(f"no module {top!r}; there are {', '.join(sorted(texts))}")
+    instances_of(texts, top)
     return {name: texts[name] for name in sorted(hierarchy(texts)[top])}
 
 
@@ -105,38 +99,88 @@ def clock_mhz(variant: str, config: str) -> float:
         raise SynthesisError(f"no variant {variant!r} with a configuration {config!r}") from None
 
 
-def report(script: str, top: str, texts: dict[str, str]) -> str:
+@dataclass(frozen=True)
+class Device:
+    """The FPGA that a variant is measured against. options: of Yosys' synth_xilinx; there: of each resource, what the
+    FPGA has; published: what the paper says it took, empty where it says nothing of this configuration."""
+
+    name: str
+    options: str
+    there: Mapping[str, int]
+    published: Mapping[str, int]
+
+
+def device(variant: str, config: str) -> Device:
+    """What a variant's config.py says of it. Raises SynthesisError when it says nothing."""
+    clock_mhz(variant, config)
+    data = importlib.import_module(f"rtl.{variant}.config")
+    try:
+        return Device(
+            data.DEVICE, data.DEVICE_OPTIONS, data.DEVICE_RESOURCES, data.PUBLISHED_RESOURCES.get(config, {})
+        )
+    except AttributeError as error:
+        raise SynthesisError(f"rtl/{variant}/config.py names no device: {error}") from None
+
+
+def mapped(options: str, top: str, texts: Mapping[str, str]) -> Path:
+    """RTLIL file, from the cache when it is there, of `top` and each module below it mapped once, by itself, however
+    often it occurs; options: of synth_xilinx.
+
+    Nothing is optimised across the borders of modules: a mapping of the flattened design usually takes fewer cells.
+    Raises SynthesisError with Yosys' message.
+    """
+    script = (
+        "hierarchy -check -top {top}",
+        "setattr -mod -set keep_hierarchy 1 *",
+        f"synth_xilinx {options} -noiopad -noclkbuf -top {{top}}",
+        f"write_rtlil {_MAPPED}",
+    )
+    return _kept("\n".join(script), top, texts, _MAPPED)
+
+
+def report_mapped(script: str, mapped_design: Path) -> str:
+    """What the last command of a Yosys script says of what `mapped` made; as `report`."""
+    return report(f'read_rtlil "{mapped_design}"\n{script}', "", {})
+
+
+def report(script: str, top: str, texts: Mapping[str, str]) -> str:
     """What the last command of a Yosys script says of modules `texts`, from the cache when it is there.
 
-    `{top}` in the script is replaced. Raises SynthesisError with Yosys' message.
+    `{top}` in the script is replaced; what other commands append to said.txt is part of the report. Raises
+    SynthesisError with Yosys' message.
     """
+    *commands, last = script.splitlines()
+    # Not the standard output: the one of the Python package loses it once ABC has run.
+    return _kept("\n".join([*commands, f"tee -q -a {_SAID} {last}"]), top, texts, _SAID).read_text()
+
+
+def _kept(script: str, top: str, texts: Mapping[str, str], result: str) -> Path:
+    """The cache's copy of the file `result` that a Yosys script makes."""
     yosys = yosys_command()
     facts = json.dumps([script, top, yosys_version(yosys), sorted(texts.items())])
-    kept = cache_root() / "synthesis" / f"{hashlib.sha256(facts.encode()).hexdigest()[:24]}.txt"
+    name = f"{hashlib.sha256(facts.encode()).hexdigest()[:24]}{Path(result).suffix}"
+    kept = cache_root() / "synthesis" / name
     if not kept.exists():
-        said = _run(yosys, script.format(top=top), top, texts)
+        made = _run(yosys, script.replace("{top}", top), top, texts, result)
         kept.parent.mkdir(parents=True, exist_ok=True)
         scratch = kept.with_suffix(f".{os.getpid()}")
-        scratch.write_text(said)
+        scratch.write_text(made)
         scratch.rename(kept)
-    return kept.read_text()
+    return kept
 
 
-def _run(yosys: str, script: str, top: str, texts: dict[str, str]) -> str:
+def _run(yosys: str, script: str, top: str, texts: Mapping[str, str], result: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         for name, text in texts.items():
             Path(folder, f"{name}.v").write_text(text)
-        *commands, last = script.splitlines()
-        files = " ".join(f"{name}.v" for name in texts)
-        # Not the standard output: the one of the Python package loses it once ABC has run.
-        lines = [f"read_verilog {files}", *commands, f"tee -q -o said.txt {last}"]
-        Path(folder, "script.ys").write_text("\n".join(lines) + "\n")
+        reading = [f"read_verilog {' '.join(f'{name}.v' for name in texts)}"] if texts else []
+        Path(folder, "script.ys").write_text("\n".join([*reading, script]) + "\n")
         command = [yosys, "-q", "script.ys"]
-        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        said = Path(folder, "said.txt")
-        if result.returncode or not said.exists():
-            raise SynthesisError(f"{top}: {(result.stderr or result.stdout).strip()[-500:]}")
-        return said.read_text()
+        ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        made = Path(folder, result)
+        if ran.returncode or not made.exists():
+            raise SynthesisError(f"{top}: {(ran.stderr or ran.stdout).strip()[-500:]}")
+        return made.read_text()
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

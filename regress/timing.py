@@ -23,26 +23,29 @@ from regress.synthesis import (
     SynthesisError,
     clock_mhz,
     hierarchy,
-    map_once,
+    mapped,
     modules,
     report,
+    report_mapped,
     table,
     yosys_command,
     yosys_version,
 )
 
 SHARE = 0.6  # of the period; the rest is for routing
-_STA = """read_verilog -overwrite -specify -lib +/xilinx/cells_sim.v
+# The names of the modules that are left come first: `sta` does not name those without a path.
+_STA = """tee -q -a said.txt ls
+read_verilog -overwrite -specify -lib +/xilinx/cells_sim.v
 sta"""
 # Without a top, flatten flattens every module in its place instead of throwing away all but one.
-ONCE = f"""{map_once("-family xc7")}
-setattr -mod -unset keep_hierarchy *
+ONCE = f"""setattr -mod -unset keep_hierarchy *
 setattr -mod -unset top *
 flatten
 {_STA}"""
 FLAT = f"""synth_xilinx -flatten -family xc7 -noiopad -noclkbuf -top {{top}}
 {_STA}"""
 _ARRIVAL = re.compile(r"Latest arrival time in '(\S+)' is (\d+)")
+_PRESENT = re.compile(r"^  (\w+)$", re.MULTILINE)
 _SECTION = re.compile(r"^(?=Latest arrival time in |No timing paths found)", re.MULTILINE)
 
 
@@ -56,14 +59,18 @@ class Delay:
 
 
 def parse(said: str, names: Sequence[str]) -> list[Delay]:
-    """Delays of modules `names` from the report of `sta`; 0 for those without a cell on any path.
+    """Delays of modules `names` from the reports of `ls` and `sta`; 0 for those without a cell on any path.
 
-    Raises SynthesisError when the report has not one section for each module.
+    Modules that Yosys removed, since nothing uses their outputs, have none. Raises SynthesisError when the report has
+    not one section for each module that is left.
     """
-    sections = _SECTION.split(said)[1:]
+    listed, *sections = _SECTION.split(said)
+    left = set(_PRESENT.findall(listed))
     found = {match[1]: section for section in sections if (match := _ARRIVAL.match(section))}
-    if len(sections) != len(names) or not found.keys() <= set(names):
-        raise SynthesisError(f"static timing reported {len(sections)} modules of {len(names)}")
+    if len(sections) != len(left) or not found.keys() <= left <= set(names) or (names and not left):
+        raise SynthesisError(
+            f"static timing reported {len(sections)} modules of {len(left)}, given {len(names)}"
+        )
     return [_delay(name, found.get(name, "")) for name in names]
 
 
@@ -80,7 +87,7 @@ def _endpoints(section: str) -> str:
 
 def measure(top: str, texts: dict[str, str]) -> list[Delay]:
     """Delays of `top` and all modules below it, `texts`, each mapped once. Raises SynthesisError."""
-    return parse(report(ONCE, top, texts), list(texts))
+    return parse(report_mapped(ONCE, mapped("-family xc7", top, texts)), list(texts))
 
 
 def measure_flat(name: str, texts: dict[str, str]) -> Delay:

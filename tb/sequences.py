@@ -94,16 +94,20 @@ class RequestSequence:
         self._report(verdict, after[0] - before[0], after[1] - before[1])
 
     async def _run_batches(self, where: MemoryMap) -> int:
-        """Every RUN as soon as there is room for it; the cycle in which the first one was asked for."""
-        first, started = 0, 0
+        """Every RUN as soon as there is room for it, or after a pause; the cycle in which the first one was asked
+        for."""
+        first, started, pause = 0, 0, self.request.pause
         for count in self.request.batches:
             inputs = where.inputs + first * self.program.input_bytes
             outputs = where.outputs + first * self.program.output_bytes
+            if first and pause:
+                await self.env.host.wait()
+                await self.env.bench.cycles(pause)
             await self.env.host.room()
             await (self._follow if first else self.env.host.run)(inputs, outputs, count)
             started = started if first else self.env.transport.asked
             first += count
-        await self.env.host.wait(len(self.request.batches))
+        await self.env.host.wait(1 if pause else len(self.request.batches))
         return started
 
     async def _follow(self, inputs: int, outputs: int, count: int) -> None:

@@ -161,6 +161,9 @@ def _random_layer(name: str, size: tuple[int, int, int], random: np.random.Gener
     filters = int(random.choice([int(random.integers(1, 12)), int(random.integers(20, 140)), 96]))
     row = kernel[1] * channels
     uf = _uf(kernel[1], channels, random) if bits == 1 else row * int(random.choice([1, kernel[0]]))
+    filters = max(filters, pool[0])  # rows that are pooled take two steps at least
+    if value == 1 and channels % CHUNK:
+        uf = row  # such rows are not cut into slices
     allowed = [p for p in range(1, columns + 1) if columns % p == 0 and (p == columns or p % pool[1] == 0)]
     return Layer(
         name,

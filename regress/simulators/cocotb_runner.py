@@ -21,6 +21,10 @@ from regress.simulators.base import Build, BuildError, Outcome, Run, SimulatorEr
 from regress.simulators.process import UNWANTED, execute
 from regress.simulators.results import read_results
 
+# Of which files cocotb rewrites assert statements as pytest does: by default of every module that is imported, numpy's
+# too, anew in each simulation, which takes longer than all else of a short one. What we check is no assert.
+REWRITTEN = "COCOTB_REWRITE_ASSERTION_FILES"
+
 
 class Commands(Runner):
     """Mixed into one of cocotb's runners: how its commands are executed."""
@@ -35,6 +39,7 @@ class Commands(Runner):
         for name in UNWANTED:
             self.env.pop(name, None)
         self.env.update(self.tool_environment, **wanted)
+        self.env[REWRITTEN] = ""
         self.env["PATH"] = f"{self.tool_environment.get('PATH', '')}:{self.env['PATH']}".strip(":")
 
     def _execute_cmds(

@@ -6,8 +6,20 @@ from pathlib import Path
 import pytest
 
 from regress import synthesis
-from regress.synthesis import SynthesisError, clock_mhz, hierarchy, modules, read_modules, report, table
-from regress.tests.verilog import ADDER, needs_yosys
+from regress.synthesis import (
+    SynthesisError,
+    clock_mhz,
+    device,
+    hierarchy,
+    instances_of,
+    mapped,
+    modules,
+    read_modules,
+    report,
+    report_mapped,
+    table,
+)
+from regress.tests.verilog import ADDER, TWO_ADDERS, needs_yosys
 
 
 def test_hierarchy_reaches_every_level() -> None:
@@ -28,6 +40,13 @@ def test_only_instances_count_as_below() -> None:
     assert hierarchy(texts)["a"] == {"a", "c"}
 
 
+def test_instances_come_with_their_modules() -> None:
+    texts = {"a": "module a; b one(); c #(.N(3)) two (.x(y)); b three(); endmodule", "b": "", "c": ""}
+    assert instances_of(texts, "a") == [("one", "b"), ("two", "c"), ("three", "b")]
+    with pytest.raises(SynthesisError, match="no module 'd'; there are a, b, c"):
+        instances_of(texts, "d")
+
+
 def test_source_lines_do_not_count_as_content(tmp_path: Path) -> None:
     (tmp_path / "a.v").write_text('`line 3 "rtl/a.py" 0\nmodule a;\nendmodule\n')
     assert read_modules([tmp_path / "a.v"]) == {"a": "module a;\nendmodule\n"}
@@ -36,6 +55,16 @@ def test_source_lines_do_not_count_as_content(tmp_path: Path) -> None:
 def test_unknown_configuration_has_no_clock() -> None:
     with pytest.raises(SynthesisError, match="no variant 'systolic' with a configuration 'none'"):
         clock_mhz("systolic", "none")
+
+
+def test_a_variant_names_its_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    fpga = device("bcnn", "paper")
+    assert fpga.there.keys() == fpga.published.keys() and fpga.options == "-family xc7"
+    assert all(fpga.published[resource] < there for resource, there in fpga.there.items())
+    assert not device("bcnn", "tiny").published
+    monkeypatch.delattr("rtl.bcnn.config.DEVICE")
+    with pytest.raises(SynthesisError, match=r"rtl/bcnn/config\.py names no device"):
+        device("bcnn", "paper")
 
 
 def test_modules_are_the_chosen_one_and_those_below() -> None:
@@ -65,6 +94,16 @@ def test_reports_are_kept_by_content(tmp_path: Path, monkeypatch: pytest.MonkeyP
     synthesis.yosys_version(synthesis.yosys_command())
     monkeypatch.setattr(subprocess, "run", never)
     assert report("proc\nstat", "adder", texts) == first
+
+
+@needs_yosys
+def test_a_mapped_design_is_kept_and_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "with space"))
+    first = mapped("-family xc7", "pair", TWO_ADDERS)
+    before = first.stat().st_mtime_ns
+    assert mapped("-family xc7", "pair", TWO_ADDERS) == first and first.stat().st_mtime_ns == before
+    assert mapped("-family xcup", "pair", TWO_ADDERS) != first
+    assert report_mapped("ls", first).split() == ["2", "modules:", "pair", "sum"]
 
 
 @needs_yosys

@@ -9,6 +9,10 @@ from regress.tests.verilog import ADDER, TWO_ADDERS, needs_yosys
 from regress.timing import Delay, delay_table, main, measure, measure_all_flat, measure_flat, parse
 
 REPORT = """
+2 modules:
+  constant
+  sum
+
 4. Executing STA pass (static timing analysis).
 Latest arrival time in 'sum' is 1200:
     1200 $ff (FDRE.D)
@@ -29,10 +33,20 @@ def test_report_gives_a_delay_for_every_module() -> None:
     ]
 
 
-@pytest.mark.parametrize("names", [["sum"], ["constant", "another"], ["sum", "b", "c"]])
+def test_modules_that_nothing_uses_have_no_delay() -> None:
+    assert parse(REPORT, ["constant", "sum", "unused"])[2] == Delay("unused", 0, "")
+
+
+@pytest.mark.parametrize("names", [["sum"], ["constant", "another"], []])
 def test_a_report_of_other_modules_is_refused(names: list[str]) -> None:
-    with pytest.raises(SynthesisError, match="2 modules"):
+    with pytest.raises(SynthesisError, match=f"2 modules of 2, given {len(names)}"):
         parse(REPORT, names)
+
+
+@pytest.mark.parametrize("lost", ["No timing paths found.\n", "  constant\n", REPORT])
+def test_a_report_without_a_section_for_each_module_is_refused(lost: str) -> None:
+    with pytest.raises(SynthesisError, match="static timing reported"):
+        parse(REPORT.replace(lost, ""), ["constant", "sum"])
 
 
 def test_table_marks_what_is_too_slow() -> None:

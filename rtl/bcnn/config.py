@@ -107,10 +107,14 @@ class Layer:
         self._require(
             fits, f"uf is {self.uf}, must be {row} (a kernel row), or a part of it in whole chunks of {CHUNK}"
         )
-        # Outside the map all bits of a slice are 1, also those above the last channel.
+        whole = self.slices == 1 or self.channels % CHUNK == 0
         self._require(
-            self.padding_value <= 0 or self.slices == 1 or self.channels % CHUNK == 0,
-            f"padding_value 1 needs uf = {row} (a kernel row) or channels in whole chunks of {CHUNK}",
+            self.padding_value != 1 or whole,
+            f"padded with 1 and cut into slices, channels must be a multiple of {CHUNK}, not {self.channels}",
+        )
+        self._require(
+            self.pool[0] == 1 or self.least_steps >= 2,
+            "rows that are pooled must take 2 steps at least: more filters, groups or slices",
         )
 
     @property
@@ -180,6 +184,15 @@ class Layer:
     def row_steps(self) -> int:
         """Steps for all rows of a kernel."""
         return self.kernel[0] // self.rows_at_once
+
+    @property
+    def least_steps(self) -> int:
+        """Steps of the row of outputs with the fewest: kernel rows that a zero padding holds are left out."""
+        rows = self.row_steps
+        if rows > 1 and self.padding_value == 0:
+            tops = [y * self.stride[0] - self.padding[0] for y in range(self.out_height)]
+            rows = min(min(top + self.kernel[0], self.height) - max(top, 0) for top in tops)
+        return rows * self.filters * self.groups * self.slices
 
     @property
     def groups(self) -> int:
@@ -380,10 +393,25 @@ def _fashion(*parallelism: tuple[int, int]) -> tuple[Layer, ...]:
     )
 
 
+MINI = (
+    _conv("conv1", 12, 2, 16, 6, 12, input_bits=8, **_SAME, **_POOL),
+    _conv("conv2", 6, 16, 40, 48, 3, **_SAME),
+    _conv("conv3", 6, 40, 24, 120, 2, padding=(1, 1, 1, 1), padding_value=-1, **_POOL),
+    _full("fc1", 3, 24, 96, 72),
+    _full("fc2", 1, 96, 10, 32, scores=True),
+)
+
 CONFIGS = {
+    "mini": Config("mini", 8, MINI),
     "tiny": Config("tiny", 8, _fashion((3, 4), (96, 4), (96, 2), (192, 2), (224, 1), (32, 1))),
     "fashion": Config("fashion", 16, _fashion((9, 28), (96, 28), (96, 14), (192, 14), (448, 1), (32, 1))),
     "cnv": Config("cnv", 16, CNV),
     "paper": Config("paper", 16, PAPER),
 }
 ERRORS = ("CONFIG_MISMATCH", "BUS_READ", "BUS_WRITE", "WATCHDOG", "BAD_REQUEST")
+DEVICE = "Virtex-7 XC7VX690T"
+DEVICE_OPTIONS = "-family xc7"  # of Yosys' synth_xilinx
+# Xilinx DS180, table 7. A LUT of a distributed RAM or shift register is one of the LUTs.
+DEVICE_RESOURCES = {"LUT": 433_200, "FF": 866_400, "DSP": 3_600, "BRAM36": 1_470}
+# arXiv 1702.06392; its "BRAM" are taken to be blocks of 36 Kb.
+PUBLISHED_RESOURCES = {"paper": {"LUT": 342_126, "FF": 70_769, "DSP": 1_096, "BRAM36": 1_007}}

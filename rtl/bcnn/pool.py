@@ -4,6 +4,7 @@ from myhdl import ConcatSignal, Signal, always, always_comb, always_seq, block, 
 
 from rtl.bcnn.collect import made_chunk
 from rtl.bcnn.window import forward, joined
+from rtl.convert import unused
 from rtl.lib.stream import bit, word
 
 POOL_LATENCY = 1
@@ -28,6 +29,8 @@ def pool_across(data, either, result, layer):
         joined([data(bits * (x * layer.pool[1] + n + 1), bits * (x * layer.pool[1] + n)) for x in range(count)])
         for n in range(layer.pool[1])
     ]
+    if len(parts) == 1:
+        unused(either, "windows have one column")
     steps = [parts[0], *[word(len(result)) for _ in parts[1:]]]
     combining = [combine(steps[n], parts[n + 1], either, steps[n + 1]) for n in range(len(parts) - 1)]
     return combining, forward(steps[-1], result)

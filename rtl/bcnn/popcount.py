@@ -12,9 +12,16 @@ TOGETHER = 3  # words that one word of fields has counted
 MOST_FIELDS = 10  # words of fields that can be added before a field of eight bits overflows
 
 
+def field_groups(words):
+    """Into how many groups of how many words so many words of fields are cut."""
+    groups = -(-words // MOST_FIELDS)
+    return groups, -(-words // groups)
+
+
 def field_words(bits):
-    """Words of fields that so many bits are counted in."""
-    return -(-bits // (WORD * TOGETHER))
+    """Words of fields that so many bits are counted in: all groups are full."""
+    groups, size = field_groups(-(-bits // (WORD * TOGETHER)))
+    return groups * size
 
 
 @block
@@ -57,32 +64,23 @@ def count_fields(clk, enable, first, second, fields):
 
 @block
 def sum_fields(clk, enable, fields, counted):
-    """The sum of all fields of eight bits. Latency: one cycle."""
-    words = len(fields) // WORD
+    """The sum of all fields of eight bits. Latency: one cycle.
 
-    if words <= MOST_FIELDS:
-
-        @always(clk.posedge)
-        def add_first():
-            total = intbv(0)[WORD:]
-            if enable:
-                total[:] = fields[WORD:]
-                for n in range(1, words):
-                    total[:] = total + fields[WORD * n + WORD:WORD * n]
-                total[:] = (total & SIXTEENTHS) + ((total >> 8) & SIXTEENTHS)
-                counted.next = total[16:] + total[32:16]
-
-        return add_first
+    fields: field_words(bits) words; the sum of a group of them stays within the fields, which are then widened.
+    """
+    groups, size = field_groups(len(fields) // WORD)
 
     @always(clk.posedge)
-    def widen_first():
-        part = intbv(0)[WORD:]
+    def add():
         total = intbv(0)[WORD:]
+        wide = intbv(0)[WORD:]
         if enable:
-            total[:] = 0
-            for n in range(words):
-                part[:] = fields[WORD * n + WORD:WORD * n]
-                total[:] = total + (part & SIXTEENTHS) + ((part >> 8) & SIXTEENTHS)
-            counted.next = total[16:] + total[32:16]
+            wide[:] = 0
+            for group in range(groups):
+                total[:] = fields[WORD * size * group + WORD:WORD * size * group]
+                for n in range(1, size):
+                    total[:] = total + fields[WORD * (size * group + n) + WORD:WORD * (size * group + n)]
+                wide[:] = wide + (total & SIXTEENTHS) + ((total >> 8) & SIXTEENTHS)
+            counted.next = wide[16:] + wide[32:16]
 
-    return widen_first
+    return add

@@ -1,6 +1,6 @@
 """The last layer's results: sums times a factor plus an offset, 32 bits each, collected in memory words."""
 
-from myhdl import Signal, always, always_comb, always_seq, block, concat, intbv, modbv
+from myhdl import ConcatSignal, Signal, always, always_comb, always_seq, block, concat, intbv, modbv
 
 from rtl.bcnn.collect import read_parameters
 from rtl.bcnn.config import CHUNK, FACTOR_BITS, SCORE_BITS
@@ -69,12 +69,26 @@ def show_scores(clk, rst, valid, ends, image, score, tap):
 
 
 @block
+def keep_score(clk, valid, number, own, score, kept):
+    """One score of a memory word: the one whose number is `own`."""
+
+    @always(clk.posedge)
+    def keep():
+        if valid and number == own:
+            kept.next = score[SCORE_BITS:]
+
+    return keep
+
+
+@block
 def collect_words(clk, rst, valid, ends, score, words):
     """Memory words of scores, the first lowest; an image's last word may have room left."""
-    width = len(words.data)
-    count = width // SCORE_BITS
+    count = len(words.data) // SCORE_BITS
     number = Signal(modbv(0)[index_bits(count):])
-    collected = word(width)
+    # A process for each, since a slice at a variable place becomes a shifter over the whole word.
+    kept = [word(SCORE_BITS) for _ in range(count)]
+    keeping = [keep_score(clk, valid, number, n, score, kept[n]) for n in range(count)]
+    collected = ConcatSignal(*reversed(kept))
     there = bit()
 
     @always_seq(clk.posedge, reset=rst)
@@ -83,18 +97,13 @@ def collect_words(clk, rst, valid, ends, score, words):
             number.next = 0 if ends or number == count - 1 else number + 1
         there.next = valid and (ends or number == count - 1)
 
-    @always(clk.posedge)
-    def collect():
-        if valid:
-            collected.next[number * SCORE_BITS + SCORE_BITS:number * SCORE_BITS] = score[SCORE_BITS:]
-
     @always_comb
     def show():
         words.valid.next = there
         words.data.next = collected
 
     unused(words.ready, "an image starts only when its scores have room")
-    return turn, collect, show
+    return keeping, turn, show
 
 
 def image_words(config):

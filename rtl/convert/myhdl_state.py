@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 import myhdl._extractHierarchy
 import myhdl.conversion._misc
 from myhdl import EnumItemType
-from myhdl.conversion._analyze import _AnalyzeVisitor
+from myhdl.conversion._analyze import _access, _AnalyzeVisitor
 
 
 def _analyse_conditional(visitor: _AnalyzeVisitor, node: ast.IfExp) -> None:
@@ -34,6 +34,14 @@ def _analyse_comparison(visitor: _AnalyzeVisitor, node: ast.Compare) -> None:
         node.case = (node.left, value)
 
 
+def _analyse_call(visitor: _AnalyzeVisitor, node: ast.Call) -> None:
+    """As MyHDL's, which after `len(x)` does not count the next Signals as read: they were no ports."""
+    _visit_call(visitor, node)
+    visitor.access = _access.INPUT
+
+
+_visit_call = _AnalyzeVisitor.visit_Call
+_AnalyzeVisitor.visit_Call = _analyse_call
 _AnalyzeVisitor.visit_IfExp = _analyse_conditional
 _AnalyzeVisitor.visit_Compare = _analyse_comparison
 

@@ -146,3 +146,8 @@ ERRORS = (
     "WATCHDOG",
     "BAD_REQUEST",
 )
+DEVICE = "Alveo U250"
+DEVICE_OPTIONS = "-family xcup -uram"  # of Yosys' synth_xilinx
+# Xilinx DS962, table 1. A LUT of a distributed RAM or shift register is one of the LUTs.
+DEVICE_RESOURCES = {"LUT": 1_728_000, "FF": 3_456_000, "DSP": 12_288, "BRAM36": 2_688, "URAM": 1_280}
+PUBLISHED_RESOURCES: dict[str, dict[str, int]] = {}

@@ -60,7 +60,22 @@ def add_offset(a, offset, y):
 
 
 @block
-def corners(clk, a, s, i, words, bits, joined, looked_up, mode_value, counted, first, total, offset_sum):
+def add_when(clk, enable, a, y):
+    @always(clk.posedge)
+    def add():
+        wide = intbv(0)[len(y) :]
+        if enable:
+            wide[:] = a
+            wide[:] = wide + 3
+            y.next = wide
+
+    return add
+
+
+@block
+def corners(
+    clk, a, s, i, words, bits, joined, looked_up, mode_value, counted, first, total, offset_sum, sum_when
+):
     """Every output depends on inputs and on state that is filled within 16 cycles."""
     memory = [Signal(intbv(0, min=-128, max=128)) for _ in range(16)]
     flags = [Signal(bool(0)) for _ in range(16)]
@@ -74,6 +89,7 @@ def corners(clk, a, s, i, words, bits, joined, looked_up, mode_value, counted, f
     spreading = [spread(a, item) for item in lanes]
     selecting = select(lanes, i(2, 0), joined)
     offsetting = add_offset(a=a, y=offset_sum, offset=offset)
+    adding = add_when(clk, i(0), a, sum_when)
 
     @always(clk.posedge)
     def remember():
@@ -139,7 +155,7 @@ def corners(clk, a, s, i, words, bits, joined, looked_up, mode_value, counted, f
             result[:] = result + memory[n]
         total.next = result
 
-    return spreading, selecting, offsetting, remember, read_table, walk, work, encode, search, add_all
+    return spreading, selecting, offsetting, adding, remember, read_table, walk, work, encode, search, add_all
 
 
 OUTPUTS = {
@@ -152,5 +168,6 @@ OUTPUTS = {
     "first": "intbv(0)[4:]",
     "total": "intbv(0, min=-2**20, max=2**20)",
     "offset_sum": "intbv(0, min=-128, max=512)",
+    "sum_when": "intbv(0)[9:]",
 }
 INPUTS = {"a": "intbv(0)[8:]", "s": "intbv(0, min=-128, max=128)", "i": "intbv(0)[4:]"}

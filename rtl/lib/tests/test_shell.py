@@ -2,7 +2,16 @@
 
 import pytest
 
-from rtl.lib.registers import BY_NAME, COUNTERS, IDENTIFIER, REGISTERS, Access, Error, Status
+from rtl.lib.registers import (
+    BY_NAME,
+    COUNTERS,
+    IDENTIFIER,
+    REGISTERS,
+    Access,
+    Error,
+    Interrupt,
+    Status,
+)
 from rtl.lib.tests.agents import ReadMemory, WriteMemory, memory_byte
 from rtl.lib.tests.copy_core import CONFIG_HASH
 from rtl.lib.tests.host import (
@@ -97,6 +106,27 @@ def test_configures_runs_and_counts(tmp_path):
     assert rows[-1]["obs_counters"] & 0xFFFFFFFF == counters["CYCLES"]
     users = {burst[2] for burst in bench.reads.bursts if burst[3] == 0}
     assert users == {0xFFF}
+
+
+def test_a_descriptor_that_leaves_the_queue_interrupts(tmp_path):
+    raised = []
+
+    def script(ports, bench):
+        assert (yield from configure(ports)) == Interrupt.CONFIGURED
+        yield from write("IRQ_ENABLE", Interrupt.ACCEPTED)
+        yield from start()
+        for _ in range(2):
+            yield ("wait", lambda: bool(ports["irq"]))
+            raised.append((yield from read("IRQ_STATUS")))
+            yield from write("IRQ_STATUS", Interrupt.ACCEPTED)
+            while (yield from read("COMPLETED")) < len(raised):
+                pass
+            if len(raised) == 1:
+                assert not ports["irq"], "completions are not enabled"
+                yield from start()
+
+    Bench(script).run(tmp_path)
+    assert raised == [Interrupt.ACCEPTED, Interrupt.ACCEPTED | Interrupt.COMPLETED]
 
 
 def test_queued_runs_follow_each_other(tmp_path):
