@@ -59,6 +59,7 @@ def test_sums_become_chunks_of_bits(name, tmp_path):
     seen = run(f"collect_of {name}", rows + idle_rows(2, COLLECT_PORTS), tmp_path, settle=written + layer.filters + 1)
     assert sum(row["chunk_valid"] for row in seen[START:]) == len(expected)
     assert sum(row["chunk_ends"] for row in seen[START:]) == 2
+    assert sum(row["chunk_row_ends"] for row in seen[START:]) == 2 * layer.out_height
     for cycle, plane, group, ends, flags, chunk in expected:
         row = seen[cycle]
         assert (row["chunk_valid"], row["chunk_plane"], row["chunk_group"]) == (1, plane, group), cycle
@@ -98,6 +99,7 @@ def test_bits_are_pooled_by_or_and_by_and(name, tmp_path):
     rows += idle_rows(4, ports)
     seen = run(f"pool_of {name}", rows, tmp_path)
     assert sum(row["pooled_ends"] for row in seen[START:]) == 3
+    assert sum(row["pooled_row_ends"] for row in seen[START:]) == 3 * layer.map_height
     shown = [row for row in seen[START:] if row["pooled_valid"]]
     for bits in images:
         for y in range(layer.map_height):
