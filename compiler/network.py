@@ -48,7 +48,8 @@ class Network:
     """A quantised graph ready to compile. float_graph: what it was quantised from, where there is one.
     source: gives n inputs for a seed; `images` and `labels` ask it. kept: weights that stay in a block of 4.
     preprocess: what turns pixels 0 to 255 into the input's real values, where that is not a division by 255.
-    classes: what the indices of the output are called, () where that is not known."""
+    classes: what the indices of the output are called, () where that is not known. given: inputs that a user gave, all
+    of which a run takes if it is not told how many."""
 
     name: str
     graph: Graph
@@ -58,6 +59,7 @@ class Network:
     kept: int = BLOCK
     preprocess: Preprocess | None = None
     classes: tuple[str, ...] = ()
+    given: int = 1
 
     def settings(self) -> dict[str, Any]:
         """What a result has to state beside its figures: `sparsity` as 'n:4', of a binary network `binary`
@@ -87,7 +89,7 @@ class Network:
         if self.preprocess and data.dtype == np.uint8:
             data = self.preprocess(data)
         images = as_integers(data, input_quantisation(self.graph), str(path))
-        return replace(self, source=lambda count, seed: Inputs(images[:count]))
+        return replace(self, source=lambda count, seed: Inputs(images[:count]), given=len(images))
 
     def _inputs(self, count: int, seed: int) -> Inputs:
         inputs = self.source(count, seed)

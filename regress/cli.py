@@ -143,7 +143,9 @@ def run(
     config: Config = "small",
     sim: Annotated[str, typer.Option(help="verilator or icarus.")] = "verilator",
     layers: Annotated[str, typer.Option(help="Only layers a up to, not including, b: a:b.")] = "",
-    images: Annotated[int, typer.Option(min=1, help="Number of images.")] = 1,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="Number of images; default: all that --input has, or 1.")
+    ] = None,
     input: Annotated[str, typer.Option(help="An image or .npy file, or a folder of them.")] = "",
     seed: Seed = MASTER_SEED,
     json: Annotated[str, typer.Option(help="Write the result to this file.")] = "",

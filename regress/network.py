@@ -65,7 +65,7 @@ class Order:
     config: str
     simulator: str
     layers: str
-    images: int
+    images: int | None
     input: str
     seed: int
     trace: bool

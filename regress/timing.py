@@ -38,9 +38,11 @@ _STA = """tee -q -a said.txt ls
 read_verilog -overwrite -specify -lib +/xilinx/cells_sim.v
 sta"""
 # Without a top, flatten flattens every module in its place instead of throwing away all but one.
+# `sta` writes a wire's arrivals anew for each of its bits, which takes minutes where thousands are side by side.
 ONCE = f"""setattr -mod -unset keep_hierarchy *
 setattr -mod -unset top *
 flatten
+splitnets -ports s:17:1000000
 {_STA}"""
 FLAT = f"""synth_xilinx -flatten -family xc7 -noiopad -noclkbuf -top {{top}}
 {_STA}"""
@@ -81,8 +83,9 @@ def _delay(name: str, section: str) -> Delay:
 
 def _endpoints(section: str) -> str:
     """The signals on the critical path that have names of the source, from its end back to its beginning."""
-    named = re.findall(r"^\s+\\(\S+(?: \[\d+\])?)", section, re.MULTILINE)
-    return " <- ".join(dict.fromkeys(named[:1] + named[-1:]))
+    named = re.findall(r"^\s+\\([^\s\[]+)( ?\[\d+\])?", section, re.MULTILINE)
+    ends = [name + bit.replace("[", " [").replace("  ", " ") for name, bit in named[:1] + named[-1:]]
+    return " <- ".join(dict.fromkeys(ends))
 
 
 def measure(top: str, texts: dict[str, str]) -> list[Delay]:

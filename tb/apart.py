@@ -43,7 +43,7 @@ def run_apart(
     network: str,
     config: str,
     simulator: str,
-    images: int,
+    images: int | None,
     input_path: str | Path | None,
     seed: int,
     folder: Path,

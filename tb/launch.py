@@ -38,7 +38,7 @@ def run_network(
     config: str = "small",
     simulator: str = "verilator",
     layers: str = "",
-    images: int = 1,
+    images: int | None = 1,
     input_path: str | Path | None = None,
     seed: int = 1,
     folder: Path = Path("build/run"),
@@ -53,9 +53,9 @@ def run_network(
     """Run a network's images through the accelerator's RTL and compare every node of every image with golden.
 
     variant, config: names under rtl/. network: a name, or a .tflite or .onnx file. layers: "a:b" of the
-    layer table, '' for all. input_path: inputs from a file or folder in place of the network's own. batch: images of a
-    RUN, the last one the rest; outputs_only: compare only what stands in memory. asked: options of
-    compiler.networks.load.
+    layer table, '' for all. images: how many, None for all that input_path has, or one. input_path: inputs
+    from a file or folder in place of the network's own. batch: images of a RUN, the last one the rest;
+    outputs_only: compare only what stands in memory. asked: options of compiler.networks.load.
     Everything is written to `folder`. Returns what result.json holds: verdict, cycles, fps, gops, layers,
     and more. Raises AssayError for bad input, BuildError and SimulatorError for what is not the design's
     fault."""
@@ -65,6 +65,7 @@ def run_network(
         check_divisible("--layers", variant, sizes)
     few = outputs_only and not layers  # layers alone are fed with golden tensors
     made, prepared = prepared_network(variant, network, sizes, images, input_path, seed, asked, few)
+    images = prepared.images
     if layers:
         prepared = sliced(variant, sizes, prepared, layers)
     check_limits(
@@ -88,14 +89,14 @@ def run_network(
 
 
 def prepared_network(
-    variant: str, network: str, sizes: Any, images: int, input_path: str | Path | None, seed: int,
+    variant: str, network: str, sizes: Any, images: int | None, input_path: str | Path | None, seed: int,
     asked: Mapping[str, Any], outputs_only: bool = False,
 ) -> tuple[Network, Stimulus]:  # fmt: skip
     """The network, and its program with inputs and golden tensors, of all nodes or of the outputs. Raises
     AssayError."""
     made = load_network(network, **asked)
     made = made.with_inputs(input_path) if input_path else made
-    pixels = {made.graph.inputs[0]: made.images(images, seed)}
+    pixels = {made.graph.inputs[0]: made.images(images or made.given, seed)}
     try:
         return made, stimulus(variant, sizes, made.graph, pixels, cached=True, outputs_only=outputs_only)
     except AssayError as error:

@@ -1,7 +1,7 @@
 """How many cycles a pipeline takes. An engine takes one step a cycle, kernel rows outside the map left out, and goes
 from one image to the next without draining; maps between engines are handed over whole.
 
-Figures are exact but for FILL and LOAD_LATENCY, which the RTL was measured for.
+Steps and the interval are exact; for the first image and the load, START, FILL and LOAD_LATENCY were measured on RTL.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from compiler.configurations import config_of
 from compiler.program import Program
 from rtl.bcnn.config import WORD_BITS, Config, Layer
 
-FILL = 12  # cycles from a stage's last step to the next one's first
+START = 26  # cycles from RUN to the first word of an image
+FILL = 7  # cycles from a stage's last step to the next one's first
 IMAGE_OVERHEAD = 2  # cycles between two images in the input stage
-LOAD_LATENCY = 40  # CONFIGURE to the first word of the stream, and from its last one to the interrupt
+LOAD_LATENCY = 62  # CONFIGURE to the first word of the stream, and from its last one to the interrupt
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,19 @@ def cycles(program: Program, config: Config | None = None) -> tuple[int, ...]:
 
 
 def input_cycles(config: Config) -> int:
-    """Cycles that the input stage takes for an image: one for each element."""
-    return config.input_bytes + IMAGE_OVERHEAD
+    """Cycles that the input stage takes for an image: one for each element and one for each memory word."""
+    return config.input_bytes + -(-config.input_bytes // config.memory_bytes) + IMAGE_OVERHEAD
+
+
+def load_cycles(config: Config) -> int:
+    """Cycles of CONFIGURE: one for each word of memory, or for each entry where several stand in a word."""
+    beats = max(1, WORD_BITS // 8 // config.memory_bytes)
+    cycles = LOAD_LATENCY
+    for layer in config.layers:
+        words, parameter_words = layer.stream_words
+        cycles += max(words * beats, layer.weight_words * max(1, layer.weight_bits // WORD_BITS))
+        cycles += max(parameter_words * beats, layer.filters)
+    return cycles
 
 
 def interval(program: Program, config: Config | None = None) -> int:
@@ -65,9 +77,8 @@ def interval(program: Program, config: Config | None = None) -> int:
 def timing(config: Config) -> Timing:
     """Of a whole pipeline."""
     stages = [input_cycles(config), *(steps(layer) for layer in config.layers)]
-    beats = max(1, WORD_BITS // 8 // config.memory_bytes)
     return Timing(
         interval=max(stages),
-        first_frame=sum(stages) + FILL * len(stages),
-        load=config.stream_words * beats + LOAD_LATENCY,
+        first_frame=START + sum(stages) + FILL * len(stages),
+        load=load_cycles(config),
     )

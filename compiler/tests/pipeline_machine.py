@@ -59,7 +59,7 @@ class Engine:
                         channel = (part * layer.lanes + lane) * layer.chunk + b
                         if channel >= layer.channels:
                             continue
-                        place = ((j * layer.lanes + lane) * layer.kernel[1] + kx) * layer.chunk + b
+                        place = ((j * layer.kernel[1] + kx) * layer.lanes + lane) * layer.chunk + b
                         self.macs += 1
                         total += (1 if bits >> place & 1 else -1) * self._read(image, at, ky, kx, channel)
         return total

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from compiler.bcnn import compile_graph, cycles, interval
-from compiler.bcnn.estimate import executed_rows, macs_executed, timing
+from compiler.bcnn.estimate import LOAD_LATENCY, executed_rows, macs_executed, timing
 from compiler.macs import macs
 from compiler.tests.binary_graphs import binary_graph
 from rtl.bcnn.config import CONFIGS, Layer
@@ -25,11 +25,15 @@ def test_engines_of_the_paper_take_what_they_must() -> None:
 
 
 def test_weights_take_two_cycles_a_word_on_a_port_of_half_a_word() -> None:
+    """But for words with several entries, which take a cycle each: conv1 and fc3, and all parameters."""
     config = CONFIGS["paper"]
-    words, load = config.stream_words, timing(config).load
-    assert words == 55_835 and 2 * words < load < 2.01 * words
+    words = config.stream_words
+    several = 128 + 10 * 32 + sum(layer.filters for layer in config.layers)
+    quick = -(-128 * 32 // 256) + -(-320 * 32 // 256) + sum(layer.stream_words[1] for layer in config.layers)
+    assert words == 55_835
+    assert timing(config).load == 2 * (words - quick) + several + LOAD_LATENCY
     by_port = {size: timing(replace(config, memory_bytes=size)).load for size in (8, 32, 64)}
-    assert by_port[8] - load == 2 * words and load - by_port[32] == words and by_port[32] == by_port[64]
+    assert by_port[8] > 1.9 * timing(config).load and by_port[32] == by_port[64]
 
 
 def test_the_first_frame_passes_every_stage() -> None:
@@ -42,7 +46,7 @@ def test_reading_the_image_bounds_the_interval() -> None:
     config = CONFIGS["paper"]
     quick = [replace(layer, filters=1) for layer in config.layers[:1]]
     last = Layer("last", 32, 32, 1, 1, (32, 32), 32, 1, scores=True)
-    assert timing(replace(config, layers=(*quick, last))).interval == 3_074
+    assert timing(replace(config, layers=(*quick, last))).interval == 3_072 + 192 + 2
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,7 @@ def test_inputs_from_images(model: Path, tmp_path: Path) -> None:
     assert np.array_equal(images[0].astype(int), pixels[0].astype(int) - 128)
     with pytest.raises(BadData, match="has 3 inputs, 4 are asked for"):
         made.images(4)
+    assert made.given == 3 and load(str(model)).given == 1
 
 
 def test_calibration_from_images_takes_the_unit_range(model: Path, tmp_path: Path) -> None:

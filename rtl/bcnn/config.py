@@ -22,6 +22,7 @@ THRESHOLD_BITS = 24
 FLIP, MINIMUM = 24, 25  # their bits in a parameter
 ONE_BIT = 1
 INPUT_BITS = (6, 8)
+NUMBER_WORD = 64  # bits that numbers are added in, side by side
 MOST_LAYERS = 64
 
 
@@ -108,6 +109,7 @@ class Layer:
         if not self.binary:
             allowed = f"{row} (a kernel row) or {self.kernel[0] * row} (all of them)"
             self._require(self.uf in (row, self.kernel[0] * row), f"uf is {self.uf}, must be {allowed}")
+            self._check_numbers(row)
             return
         cut, rest = divmod(self.uf, self.kernel[1] * CHUNK)
         fits = self.uf == row or (rest == 0 and 0 < cut < self.planes and self.planes % cut == 0)
@@ -118,6 +120,16 @@ class Layer:
         self._require(
             self.padding_value != 1 or whole,
             f"padded with 1 and cut into slices, channels must be a multiple of {CHUNK}, not {self.channels}",
+        )
+
+    def _check_numbers(self, row: int) -> None:
+        """Two numbers of each word are added into one field of twice their bits."""
+        fields = NUMBER_WORD // (2 * self.input_bits)
+        words = self.rows_at_once * -(-row // (2 * fields))
+        most = ((1 << 2 * self.input_bits) - 1) // (2 * ((1 << self.input_bits) - 1))
+        self._require(
+            words <= most,
+            f"a step of numbers takes {words} words of {2 * fields}, at most {most} can be added",
         )
 
     @property

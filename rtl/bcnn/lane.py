@@ -2,11 +2,11 @@
 
 from myhdl import ConcatSignal, always, always_comb, block, intbv
 
+from rtl.bcnn.config import NUMBER_WORD
 from rtl.bcnn.popcount import TOGETHER, WORD, count_fields, field_words, sum_fields
 from rtl.lib.stream import signed, word
 
 LANE_LATENCY = 3  # from a step's window to `total`
-LONG_WORD = 64
 
 
 @block
@@ -52,12 +52,12 @@ def binary_lane(clk, valid, first, window, weights, gain, total):
 
 def used_bits(bits):
     """Bits of a long word that numbers stand in: of as many numbers as it has room for."""
-    return LONG_WORD // (2 * bits) * 2 * bits
+    return NUMBER_WORD // (2 * bits) * 2 * bits
 
 
 def pair_mask(bits):
     """Every other number of a long word."""
-    return sum(((1 << bits) - 1) << 2 * bits * n for n in range(LONG_WORD // (2 * bits)))
+    return sum(((1 << bits) - 1) << 2 * bits * n for n in range(NUMBER_WORD // (2 * bits)))
 
 
 def long_words(parts, bits):
@@ -66,24 +66,24 @@ def long_words(parts, bits):
     for part in parts:
         for low in range(0, len(part), used_bits(bits)):
             high = min(low + used_bits(bits), len(part))
-            words.append(filled(part(high, low) if (high, low) != (len(part), 0) else part, LONG_WORD))
+            words.append(filled(part(high, low) if (high, low) != (len(part), 0) else part, NUMBER_WORD))
     return words[0] if len(words) == 1 else ConcatSignal(*reversed(words))
 
 
 @block
 def add_numbers(clk, enable, numbers, flips, fields, bits):
     """Sums of numbers ^ flips, unsigned, in fields of twice their bits. Latency: one cycle."""
-    words, mask = len(numbers) // LONG_WORD, pair_mask(bits)
+    words, mask = len(numbers) // NUMBER_WORD, pair_mask(bits)
 
     @always(clk.posedge)
     def add():
-        terms = intbv(0)[LONG_WORD:]
-        total = intbv(0)[LONG_WORD:]
+        terms = intbv(0)[NUMBER_WORD:]
+        total = intbv(0)[NUMBER_WORD:]
         if enable:
             total[:] = 0
             for n in range(words):
-                terms[:] = numbers[LONG_WORD * n + LONG_WORD:LONG_WORD * n]
-                terms[:] = terms ^ flips[LONG_WORD * n + LONG_WORD:LONG_WORD * n]
+                terms[:] = numbers[NUMBER_WORD * n + NUMBER_WORD:NUMBER_WORD * n]
+                terms[:] = terms ^ flips[NUMBER_WORD * n + NUMBER_WORD:NUMBER_WORD * n]
                 total[:] = total + (terms & mask) + ((terms >> bits) & mask)
             fields.next = total
 
@@ -93,7 +93,7 @@ def add_numbers(clk, enable, numbers, flips, fields, bits):
 @block
 def add_pairs(clk, enable, fields, total, bits):
     """The sum of all fields. Latency: one cycle."""
-    count, width = LONG_WORD // (2 * bits), len(total)
+    count, width = NUMBER_WORD // (2 * bits), len(total)
 
     @always(clk.posedge)
     def add():
@@ -133,7 +133,7 @@ def number_lane(clk, valid, first, rows, flips, gain, total, bits):
     half a range for each number.
     """
     numbers, flipped = long_words(rows, bits), long_words(flips, bits)
-    fields, amount = word(LONG_WORD), word(len(total) - 1)
+    fields, amount = word(NUMBER_WORD), word(len(total) - 1)
     adding = add_numbers(clk, valid(0), numbers, flipped, fields, bits)
     summing = add_pairs(clk, valid(1), fields, amount, bits)
     accumulating = add_step(clk, valid(2), first, gain, amount, total)
@@ -160,20 +160,20 @@ def flip_numbers(weights, flips, bits):
 def count_negative(clk, weights, gain, offset):
     """The weights of -1, less the offset. Latency: two cycles."""
     count, width = len(weights), len(weights).bit_length()
-    negative = word(width)
+    positive = word(width)
 
     @always(clk.posedge)
     def add():
+        # Each bit is added: an addition only where a bit is 0 would wait for the one before it.
         total = intbv(0)[width:]
         total[:] = 0
         for n in range(count):
-            if not weights[n]:
-                total[:] = total + 1
-        negative.next = total
+            total[:] = total + weights[n]
+        positive.next = total
 
     @always(clk.posedge)
     def balance():
-        gain.next = negative - offset
+        gain.next = count - offset - positive
 
     return add, balance
 

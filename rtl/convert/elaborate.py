@@ -110,12 +110,18 @@ def _intercept(block, function, decorator, name, source_file, source_line, skip_
 
 
 @contextmanager
-def intercepted() -> Iterator[None]:
-    """Blocks made inside become children instead of being elaborated."""
+def quick_call_sites() -> Iterator[None]:
+    """MyHDL elaborates several times as fast inside: it finds the callers of blocks without reading their files."""
     with ExitStack() as stack:
-        stack.enter_context(replaced(_Block, "__init__", _intercept))
         for module in _CALLERS:
             stack.enter_context(replaced(module, "_getCallInfo", _call_site))
+        yield
+
+
+@contextmanager
+def intercepted() -> Iterator[None]:
+    """Blocks made inside become children instead of being elaborated."""
+    with replaced(_Block, "__init__", _intercept), quick_call_sites():
         yield
 
 

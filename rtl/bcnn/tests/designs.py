@@ -26,7 +26,7 @@ from rtl.bcnn.place import place_chunks, show_chunks
 from rtl.bcnn.place import tap as tap_port
 from rtl.bcnn.pool import pool
 from rtl.bcnn.requests import Feed, requests
-from rtl.bcnn.scores import SCORE_LATENCY, collect_words, scale
+from rtl.bcnn.scores import SCORE_LATENCY, collect_words, scale, show_scores
 from rtl.bcnn.tests.layers import LAYERS, MINI
 from rtl.bcnn.walk import step, walk
 from rtl.bcnn.weights import entry_write, weight_memory
@@ -345,18 +345,22 @@ def turns_of():
 
 
 @block
-def scored(clk, rst, finish, ends, total, entry, words):
-    """Sums to words of scores."""
+def scored(clk, rst, finish, ends, total, entry, image, words, tap):
+    """Sums to words of scores, and onto a tap."""
     score, valid, late = signed(32), bit(), bit()
     scaling = scale(clk, finish, total, entry, score)
     following = delay_control(clk, rst, finish, valid, SCORE_LATENCY)
     ending = delay_control(clk, rst, ends, late, SCORE_LATENCY)
+    showing = show_scores(clk, rst, valid, late, image, score, tap)
     collecting = collect_words(clk, rst, valid, late, score, words)
-    return scaling, following, ending, collecting
+    return scaling, following, ending, showing, collecting
 
 
 def scored_of(bits, total_bits):
-    return scored(bit(), reset(), bit(), bit(), signed(int(total_bits)), word(48), stream(int(bits)))
+    lanes = int(bits) // 64
+    return scored(
+        bit(), reset(), bit(), bit(), signed(int(total_bits)), word(48), word(16), stream(int(bits)), tap_port(lanes)
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ BAD_LAYERS = [
     (CONV, {"uf": 100}, "uf is 100, must be 192 (a kernel row)"),
     (CONV, {"uf": 0}, "uf is 0"),
     (CONV, {"channels": 96, "uf": 192}, "a part of it in whole chunks of 32"),
-    (CONV, {"channels": 48, "uf": 96, "padding_value": 1}, "cut into slices, channels must be a multiple of 32"),
+    (CONV, {"channels": 48, "uf": 96, "padding_value": 1}, "padded with 1 and cut into slices"),
+    (NUMBERS, {"channels": 120, "uf": 1080, "input_bits": 6}, "takes 108 words of 10, at most 32 can be added"),
 ]
 
 

@@ -18,7 +18,10 @@ def idle_rows(count, ports):
 CHUNK_PORTS = ("chunk_valid", "chunk_group", "chunk_row_ends", "chunk_ends", "chunk_data", "read_address")
 
 
-@pytest.mark.parametrize(("name", "groups"), [("full", 1), ("full", 2), ("quarters", 2), ("zeros", 3), ("sliced", 4)])
+PLACED = [("full", 1), ("full", 2), ("quarters", 2), ("mixed_lanes", 3), ("zeros", 3), ("sliced", 4)]
+
+
+@pytest.mark.parametrize(("name", "groups"), PLACED)
 def test_chunks_are_read_where_the_reader_expects_them(name, groups, tmp_path):
     """Of pixel (y, x): chunk slice * lanes + lane at address y * slices + slice of the half, bank lane * groups + x."""
     reader, rng, rows = LAYERS[name], random.Random(1), idle_rows(START, CHUNK_PORTS)

@@ -1,12 +1,15 @@
 """From sums to bits, pooled bits and scores; from bytes to rows of numbers."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from rtl.bcnn.config import CONFIGS
+from rtl.bcnn.scores import buffer_words, image_words
 from rtl.bcnn.tests.driving import START, drive, pack, run, unpack
-from rtl.bcnn.tests.layers import LAYERS
+from rtl.bcnn.tests.layers import LAYERS, MINI
 from rtl.bcnn.tests.test_maps import idle_rows
 from rtl.lib.tests.agents import Source
 from rtl.lib.tests.replay import RESET_CYCLES, Agent
@@ -56,6 +59,7 @@ def test_sums_become_chunks_of_bits(name, tmp_path):
     seen = run(f"collect_of {name}", rows + idle_rows(2, COLLECT_PORTS), tmp_path, settle=written + layer.filters + 1)
     assert sum(row["chunk_valid"] for row in seen[START:]) == len(expected)
     assert sum(row["chunk_ends"] for row in seen[START:]) == 2
+    assert sum(row["chunk_row_ends"] for row in seen[START:]) == 2 * layer.out_height
     for cycle, plane, group, ends, flags, chunk in expected:
         row = seen[cycle]
         assert (row["chunk_valid"], row["chunk_plane"], row["chunk_group"]) == (1, plane, group), cycle
@@ -95,6 +99,7 @@ def test_bits_are_pooled_by_or_and_by_and(name, tmp_path):
     rows += idle_rows(4, ports)
     seen = run(f"pool_of {name}", rows, tmp_path)
     assert sum(row["pooled_ends"] for row in seen[START:]) == 3
+    assert sum(row["pooled_row_ends"] for row in seen[START:]) == 3 * layer.map_height
     shown = [row for row in seen[START:] if row["pooled_valid"]]
     for bits in images:
         for y in range(layer.map_height):
@@ -124,8 +129,8 @@ def test_scores_are_scaled_exactly_and_collected(tmp_path):
 
 
 def check_scores(bits, total_bits, rng, folder):
-    """Images of one to nine scores; the words of an image start anew."""
-    ports, rows, images = ("finish", "ends", "total", "entry", "words_ready"), [], []
+    """Images of one to nine scores; the words of an image, and the numbers of its scores, start anew."""
+    ports, rows, images = ("finish", "ends", "total", "entry", "words_ready", "image"), [], []
     rows, low, written = idle_rows(START, ports), -(1 << total_bits - 1), 0
     for size in (9, *(rng.randint(1, 9) for _ in range(30))):
         scores = []
@@ -138,11 +143,17 @@ def check_scores(bits, total_bits, rng, folder):
             scores.append(total * factor + offset)
             rows += [{**row, "total": 5, "entry": 99} for row in idle_rows(rng.choice([0, 0, 1, 4]), ports)]
             entry = offset & 0xFFFFFFFF | (factor & 0xFFFF) << 32
-            rows.append(dict(zip(ports, (1, int(left == 0), total, entry, 0), strict=True)))
+            rows.append(dict(zip(ports, (1, int(left == 0), total, entry, 0, 0), strict=True)))
         images.append(scores)
         written = written or len(rows) + 4  # what an image leaves of its last word is unknown in Verilog until then
-    rows = [{**row, "words_ready": 1} for row in rows + idle_rows(6, ports)]
+    rows = [{**row, "words_ready": 1, "image": 3 * n} for n, row in enumerate(rows + idle_rows(6, ports))]
     seen = run(f"scored_of {bits} {total_bits}", rows, folder, settle=written)
+    shown = [
+        (row["tap_address"], row["tap_tag"], row["tap_data"], row["tap_image"] == 3 * n)
+        for n, row in enumerate(seen)
+        if n >= START and row["tap_valid"]
+    ]
+    assert shown == [(n, 0, score & 0xFFFFFFFF, True) for scores in images for n, score in enumerate(scores)]
     words, lanes = [row["words_data"] for row in seen[START:] if row["words_valid"]], bits // 32
     for scores in images:
         for n in range(0, len(scores), lanes):
@@ -201,3 +212,12 @@ def test_images_come_row_by_row(name, memory_bytes, pause, tmp_path):
 
     drive(f"pixels_of {name} {memory_bytes}", make, 30 + 6 * len(words) * memory_bytes // 4, tmp_path, settle=40)
     assert agents[0].rows == expected and agents[0].opened == agents[0].ended == agents[0].filled == 4
+
+
+def test_scores_of_two_images_have_room():
+    """Words of an image and of the buffer, by hand."""
+    assert (image_words(MINI), image_words(replace(MINI, memory_bytes=64))) == (2, 1)
+    assert (buffer_words(MINI), buffer_words(CONFIGS["cnv"])) == (16, 16)
+    last = replace(MINI.layers[-1], filters=100)
+    many = replace(MINI, layers=(*MINI.layers[:-1], last))
+    assert (image_words(many), buffer_words(many)) == (50, 128)

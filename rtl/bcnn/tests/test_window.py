@@ -33,7 +33,10 @@ def expected_mismatches(layer, words, weights, in_map, group, slice_number):
     return found
 
 
-@pytest.mark.parametrize("name", ["zeros", "sliced", "ones", "few_ones", "minus", "strided", "whole_rows"])
+BINARY = ["zeros", "sliced", "ones", "few_ones", "minus", "strided", "whole_rows", "mixed_lanes"]
+
+
+@pytest.mark.parametrize("name", BINARY)
 def test_bits_are_compared_with_their_weights(name, tmp_path):
     layer, rng, facts, rows = LAYERS[name], random.Random(1), [], []
     count = 160

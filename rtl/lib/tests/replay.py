@@ -12,6 +12,7 @@ from pathlib import Path
 
 from myhdl import Simulation, delay, instance, intbv
 
+from rtl.convert.elaborate import quick_call_sites
 from rtl.convert.ports import bind, port_signals
 from rtl.convert.recorded import guard
 from rtl.lib.tests import models
@@ -162,7 +163,8 @@ def check(name, agents_of, cycles, folder: Path, resets=(), settle=RESET_CYCLES 
     """Record the design `name` with agents_of(ports) for so many cycles; replay it at the other levels."""
     place, arguments = models.address(name)
     module, _, function = place.partition(":")
-    block = getattr(import_module(module), function)(*arguments)
+    with quick_call_sites():
+        block = getattr(import_module(module), function)(*arguments)
     recording = record(block, agents_of(ports_of(block)), cycles, resets)
     replay(name, recording, folder, settle, verilated)
     return recording
