@@ -43,8 +43,8 @@ class Request:
     .npz with `input` (n, ...) and the expected tensor `node:<name>` of every node. `batches` images to
     each RUN; each is asked for as soon as the queue has room. The action comes in `phase`, `delay` cycles after it
     began (or at instruction `delay`). operand: which of the variant's bad operands. taps: False to compare only the
-    outputs in memory; `data` then holds only inputs and outputs. pause: 0, or that many cycles after a RUN has completed the
-    next one is asked for."""
+    outputs in memory; `data` then holds only inputs and outputs. pause: if not 0, a RUN is asked for only so many
+    cycles after the one before has completed."""
 
     name: str
     program: str

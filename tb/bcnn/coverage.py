@@ -34,7 +34,13 @@ WINDOWS = tuple(
     if kernel != Kernel.ONE.name or padding == "no"
 )
 # Numbers that become scores are a pipeline of one layer, which has a cross of its own.
-MAPS = (("bits", "none"), ("bits", "activation"), ("bits", "pool"), ("numbers", "activation"), ("numbers", "pool"))
+MAPS = (
+    ("bits", "none"),
+    ("bits", "activation"),
+    ("bits", "pool"),
+    ("numbers", "activation"),
+    ("numbers", "pool"),
+)
 POSSIBLE_LAYERS = tuple((*window, *kind) for window in WINDOWS for kind in MAPS)
 PLACES = ("numbers", "convolution", "fully connected", "last convolution", "last fully connected")
 # The first layer waits for the memory to be read, the others for the layer before them; what a layer makes waits for
@@ -99,7 +105,11 @@ def sample(
 ) -> Hit:
     """What a request covered."""
     found = [*_windows(config), *_cuts(config), *_pools(config, contents), *_data(config, contents)]
-    found += [*_stalls(config, contents, outcome), *_requests(under, outcome), ("port", (str(config.memory_bytes),))]
+    found += [
+        *_stalls(config, contents, outcome),
+        *_requests(under, outcome),
+        ("port", (str(config.memory_bytes),)),
+    ]
     return Hit(seed, tuple(found))
 
 

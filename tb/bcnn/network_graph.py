@@ -7,7 +7,18 @@ from enum import IntEnum
 
 import numpy as np
 
-from golden.ir import Array, Conv2D, FullyConnected, Graph, Node, Operator, Pool2D, Quantisation, Reshape, Tensor
+from golden.ir import (
+    Array,
+    Conv2D,
+    FullyConnected,
+    Graph,
+    Node,
+    Operator,
+    Pool2D,
+    Quantisation,
+    Reshape,
+    Tensor,
+)
 from golden.shapes import output_shape
 from rtl.bcnn.config import FACTOR_BITS, Config, Layer
 
@@ -122,7 +133,8 @@ class _Maker:
             self._pool(name, layer)
 
     def _pool(self, name: str, layer: Layer) -> None:
-        windows, inputs = Pool2D("max", layer.pool, layer.pool), (self.last,)
+        windows = Pool2D("max", layer.pool, layer.pool)
+        inputs: tuple[str, ...] = (self.last,)
         if self.contents.minimum:
             inputs = (self.last, self._constant(f"{name}.minimum", self._flags(layer), 8))
         self._node(f"{name}.pool", windows, inputs, 1)

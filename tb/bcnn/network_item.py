@@ -26,12 +26,13 @@ vsc.set_solver_backend("dv-solve")  # the default one is many times slower
 
 REDRAWS = 30
 PATIENT = 4  # redraws before a pipeline is had without pools, or slow
-MOST_STEPS = 1200  # of one layer for an image, if it can be had
+MOST_STEPS = 800  # of one layer for an image, if it can be had
 MOST_SCORES = 20  # filters of the last layer
 PORTS = (8, 8, 16, 32, 64)
 # Sides of maps of successive draws.
-SIDES = {"middle": ((7, 8), (12, 12), (20, 20)), "first": ((12, 12), (20, 20), (40, 40))}
-LAST, LOW = (5, 6), (3, 4)  # of the last map; if the layer before makes it of a map that is much larger, or slowly
+SIDES = {"middle": ((7, 8), (12, 12), (20, 20), (28, 28)), "first": ((12, 12), (20, 20), (40, 40))}
+LAST = ((5, 6),)  # of the last map
+LOW = ((2, 3), (3, 4), (5, 6))  # if the layer before makes it of a map that is much larger, or slowly
 DEAR = 200  # products of slices, groups and filters of such a layer are more than this
 SOLVED = 1 << 12  # more rows than there can be
 
@@ -80,8 +81,8 @@ VARIABLES = (
 
 @vsc.randobj
 class LayerItem:
-    """The random variables and their rules. made: the map that is made, out: before it is pooled; rest: rows and columns
-    that no window of the pool takes; over: those that no kernel reaches, as a stride does not divide the map."""
+    """The random variables and their rules. made: the map that is made, out: before it is pooled; rest: rows and
+    columns that no window of the pool takes; over: those that no kernel reaches, as strides do not divide the map."""
 
     set_randstate: Any
     randomize_with: Any
@@ -201,8 +202,8 @@ class LayerItem:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a layer is asked to be. classes: variables of its item; channels: their least and greatest number; slices: of
-    the channels; groups: of the pixels of a row."""
+    """What a layer is asked to be. classes: variables of its item; channels: their least and greatest number; slices:
+    of the channels; groups: of the pixels of a row."""
 
     classes: Mapping[str, int]
     channels: tuple[int, int]
@@ -215,16 +216,16 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Room:
-    """Within which a layer is drawn. sides: most of its map's height and width; rows: most of its outputs' by those of its
-    kernel; parts: divide the width of its map."""
+    """Within which a layer is drawn. sides: most of its map's height and width; rows: most of its outputs' by those of
+    its kernel; parts: divide the width of its map."""
 
     sides: tuple[int, int]
     rows: int
     parts: int
 
 
-def last_sides(before: Wanted, wanted: Wanted) -> tuple[int, int]:
-    """Most of the last map's height and width."""
+def last_sides(before: Wanted, wanted: Wanted) -> tuple[tuple[int, int], ...]:
+    """Most of the last map's height and width, of successive draws."""
     asked = before.classes
     shrinks = asked.get("pool", Pool.NONE) != Pool.NONE or asked.get("stride", Stride.ONE) != Stride.ONE
     dear = (before.slices + 1) * (before.groups + 1) * wanted.channels[1] > DEAR
@@ -290,13 +291,14 @@ class NetworkSource:
         the last layer: a small one."""
         seed, parts = rng.getrandbits(30), before.groups + 1 if before else 1
         budget = MOST_STEPS // (filters * (wanted.slices + 1) * (wanted.groups + 1))
-        ladder = SIDES["first"] if before is None else SIDES["middle"] if made else (last_sides(before, wanted),)
+        ladder = SIDES["first"] if before is None else SIDES["middle"] if made else last_sides(before, wanted)
         rooms = [Room(sides, budget, parts) for sides in ladder]
         rooms.append(Room(ladder[-1], SOLVED, 1 if made else parts))
         for room in rooms:
             self._item.set_randstate(RandState.mkFromSeed(seed))
             try:
-                return self._randomise(wanted, room, made)
+                self._randomise(wanted, room, made)
+                return
             except SolveFailure:
                 if room is rooms[-1]:
                     raise
@@ -312,6 +314,10 @@ class NetworkSource:
                 item.width % room.parts == 0
             if wanted.groups > Cut.ONE:
                 item.rest_x == 0
+            if (
+                wanted.input_bits > 1 and not wanted.rows_at_once
+            ):  # of a kernel with one row there is no choice
+                (item.kernel == Kernel.ONE) | (item.kernel_y > 1)
             if wanted.full:
                 item.out_y == 1
                 item.out_x == 1
@@ -343,7 +349,6 @@ class NetworkSource:
             (int(item.stride_y), int(item.stride_x)), (padding[0], padding[1], padding[2], padding[3]), value, pool,
             wanted.input_bits, last,
         )  # fmt: skip
-
 
     def _affordable(self, wanted: Wanted, filters: int) -> Wanted:
         """The same, but for numbers that would be slow: they are not cut, unless that is what they are for."""

@@ -1,5 +1,5 @@
-"""Constrained-random pipelines: each is a configuration in a file, and so a simulator of its own, which runs the network
-with random contents, with extreme ones, and once more after a disturbance."""
+"""Constrained-random pipelines: each is a configuration in a file, and so a simulator of its own, which runs the
+network with contents of two kinds, the second time after a disturbance."""
 
 from __future__ import annotations
 
@@ -147,7 +147,15 @@ def told(item: Item, outcomes: Sequence[RequestOutcome]) -> list[str]:
 def item_digest(item: Item, outcomes: Sequence[RequestOutcome]) -> str:
     """Short hash of what went in and of what came of it, in how many cycles."""
     facts = [
-        (item.seed, item.config.hash, part.made.digest, str(part.under), found.cycles, found.layers, found.error)
+        (
+            item.seed,
+            item.config.hash,
+            part.made.digest,
+            str(part.under),
+            found.cycles,
+            found.layers,
+            found.error,
+        )
         for part, found in zip(item.parts, outcomes, strict=True)
     ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -99,8 +99,9 @@ def _classifier(group: int) -> tuple[Wanted, Wanted, Wanted]:
 def _first(number: int) -> Wanted:
     """Numbers of 6 and 8 bits through all kinds of kernels, pooled or not, one kernel row a step or all of them."""
     round_ = number // len(KINDS)
-    pool = Pool(1 + number % 3) if round_ % 2 else Pool.NONE  # not where the next layer pools
-    classes = {**_kernel(number, 0), **_pool(pool, number // 3)}
+    # Mostly not where the next layer pools; whole windows, and not the largest: the image is what all pools make small.
+    pool = (Pool.TWO, Pool.NOT_SQUARE)[number % 2] if round_ % 2 else Pool.NONE
+    classes = {**_kernel(number, 0), **_pool(pool, 1)}
     return Wanted(classes, (1, 3), Cut.ONE, Cut(number // 2 % 3), (6, 8)[round_ // 2 % 2], number % 2 == 0)
 
 
