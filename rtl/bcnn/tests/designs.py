@@ -399,7 +399,7 @@ def summed_of(name, parts):
     )  # fmt: skip
 
 
-LOADED = (LAYERS["zeros"], LAYERS["full"], MINI.layers[1], MINI.layers[-1])
+LOADED = (LAYERS["zeros"], LAYERS["full"], LAYERS["long"], MINI.layers[-1])
 
 
 @block

@@ -21,6 +21,7 @@ LAYERS = {
         Layer("full", 3, 2, 96, 5, (3, 2), 64, 1),
         Layer("quarters", 3, 4, 128, 3, (1, 1), 64, 2),
         Layer("mixed_lanes", 3, 6, 72, 2, (3, 3), 216, 3, padding=_SAME),
+        Layer("long", 2, 4, 128, 3, (1, 3), 384, 2, padding=(0, 1, 0, 1)),
         Layer("pooled", 6, 6, 8, 40, (3, 3), 24, 2, padding=_SAME, pool=(2, 2)),
         Layer("pooled_rows", 7, 5, 8, 3, (1, 2), 16, 4, pool=(3, 2)),
         Layer("pooled_across", 3, 7, 8, 33, (1, 1), 8, 7, pool=(1, 2)),
