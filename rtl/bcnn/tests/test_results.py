@@ -149,9 +149,9 @@ def check_scores(bits, total_bits, rng, folder):
     rows = [{**row, "words_ready": 1, "image": 3 * n} for n, row in enumerate(rows + idle_rows(6, ports))]
     seen = run(f"scored_of {bits} {total_bits}", rows, folder, settle=written)
     shown = [
-        (row["tap_address"], row["tap_tag"], row["tap_data"], row["tap_image"] == 3 * n)
-        for n, row in enumerate(seen)
-        if n >= START and row["tap_valid"]
+        (row["tap_address"], row["tap_tag"], row["tap_data"], row["tap_image"] == row["image"])
+        for row in seen[START:]
+        if row["tap_valid"]
     ]
     assert shown == [(n, 0, score & 0xFFFFFFFF, True) for scores in images for n, score in enumerate(scores)]
     words, lanes = [row["words_data"] for row in seen[START:] if row["words_valid"]], bits // 32
