@@ -12,6 +12,7 @@ LAYERS = {
         Layer("few_ones", 3, 6, 5, 2, (3, 2), 10, 2, padding=(1, 1, 2, 0), padding_value=1),
         Layer("minus", 7, 5, 40, 2, (2, 2), 80, 3, (2, 2), (1, 1, 0, 1), -1),
         Layer("strided", 5, 9, 6, 2, (3, 3), 18, 2, (2, 2), (0, 1, 1, 0)),
+        Layer("strided_right", 4, 8, 6, 2, (3, 3), 18, 2, (2, 2), (0, 0, 1, 1)),
         Layer("whole_rows", 3, 4, 7, 5, (3, 3), 21, 4, padding=_SAME),
         Layer("all_rows", 6, 5, 2, 3, (3, 3), 18, 5, padding=_SAME, input_bits=6),
         Layer("cut_rows", 6, 6, 2, 3, (3, 3), 18, 2, padding=_SAME, input_bits=8),
