@@ -355,7 +355,7 @@ class NetworkSource:
         cost = int(self._item.out_y) * filters * (1 if wanted.rows_at_once else int(self._item.kernel_y))
         if wanted.input_bits == 1 or cost * (wanted.groups + 1) <= MOST_STEPS:
             return wanted
-        return replace(wanted, groups=Cut.ONE, rows_at_once=wanted.rows_at_once or cost > 2 * MOST_STEPS)
+        return replace(wanted, groups=Cut.ONE, rows_at_once=wanted.rows_at_once or cost > 4 * MOST_STEPS)
 
 
 def _products(wanted: Wanted, kernel: tuple[int, int], channels: int) -> int:
