@@ -257,6 +257,8 @@ class NetworkSource:
         ConfigError if none can be had."""
         best: Config | None = None
         for redraw in range(REDRAWS):
+            if best and (redraw >= PATIENT or slowest(best) <= MOST_STEPS):
+                return best
             rng = random.Random(seed + redraw)
             layers = wanted if redraw < PATIENT else tuple(map(unpooled, wanted))
             try:
@@ -264,8 +266,8 @@ class NetworkSource:
             except (ConfigError, SolveFailure):
                 continue
             best = min(best or made, made, key=slowest)
-            if slowest(best) <= MOST_STEPS or redraw >= PATIENT - 1:
-                return best
+        if best:
+            return best
         raise ConfigError(f"seed {seed}: no such pipeline in {REDRAWS} draws")
 
     def _network(self, rng: random.Random, wanted: tuple[Wanted, ...], port: int, name: str) -> Config:
@@ -355,7 +357,7 @@ class NetworkSource:
         cost = int(self._item.out_y) * filters * (1 if wanted.rows_at_once else int(self._item.kernel_y))
         if wanted.input_bits == 1 or cost * (wanted.groups + 1) <= MOST_STEPS:
             return wanted
-        return replace(wanted, groups=Cut.ONE, rows_at_once=wanted.rows_at_once or cost > 4 * MOST_STEPS)
+        return replace(wanted, groups=Cut.ONE, rows_at_once=wanted.rows_at_once or cost > 6 * MOST_STEPS)
 
 
 def _products(wanted: Wanted, kernel: tuple[int, int], channels: int) -> int:

@@ -78,7 +78,7 @@ def _last_two(number: int) -> tuple[Wanted, Wanted]:
     kind = (Pool.TWO, Pool.NOT_SQUARE)[number % 2] if wide else Pool(1 + number % 3)
     pool = Pool.NONE if number // len(KINDS) % 2 else kind
     turn = number + number // len(KINDS)
-    classes = {**_kernel(number, turn), **_pool(pool, 1 if wide else number // 3)}
+    classes = {**_kernel(number, turn), **_pool(pool, 1 if wide else number // 6)}
     inputs, outputs, pixels = Cut(number % 3), number // 3 % 3, Cut(number // 9 % 3)
     chunks = {Cut.ONE: 1 + number // 27 % 3, Cut.TWO: 2 + number // 27 % 2 * 2, Cut.MORE: 3}[inputs]
     hidden = Wanted(classes, CHANNELS[chunks - 1], inputs, pixels)
