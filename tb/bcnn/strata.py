@@ -33,6 +33,7 @@ ACTIONS = (
     *((Action.BAD_REQUEST, phase) for phase in Phase),
 )
 BATCHES = ((1,), (4,), (1, 1), (2, 1), (1, 1, 1, 1), (1, 2))
+MANY = (8,)  # so that scores which cannot be written hold up the layers, each with room for two images
 PAUSES = (0, 1, 0, 200)  # cycles
 MEMORIES = ("fast", "slow writes", "read stalls", "slow", "write stalls", "fast", "all stalls")
 
@@ -154,11 +155,12 @@ def circumstances(index: int, seed: int) -> tuple[Circumstances, ...]:
     """A run at a pace of its own, and one that is disturbed."""
     rng = random.Random(seed)
     action, phase = disturbance(index)
+    kind, batches = MEMORIES[index % len(MEMORIES)], BATCHES[index % len(BATCHES)]
+    if is_classifier(index) and index // PERIOD % 2 == 0:
+        kind = "slow writes"
     pause = PAUSES[index // len(BATCHES) % len(PAUSES)]
     return (
-        Circumstances(
-            memory(MEMORIES[index % len(MEMORIES)], rng), BATCHES[index % len(BATCHES)], pause=pause
-        ),
+        Circumstances(memory(kind, rng), MANY if kind == "slow writes" else batches, pause=pause),
         Circumstances(memory("all stalls", rng), (2,), action, phase, rng.randrange(60)),
     )
 
