@@ -99,7 +99,7 @@ def measure(top: str, texts: Mapping[str, str], options: str) -> dict[str, dict[
 
     A module whose outputs nothing uses is left out. Raises SynthesisError.
     """
-    said = report_mapped("stat -json", mapped(options, top, texts))
+    said = report_mapped("stat -json", top, mapped(options, top, texts))
     # Behind the modules Yosys 0.23 writes what is no JSON.
     start = said.index("{", said.index('"modules"'))
     found, _ = json.JSONDecoder().raw_decode(said, start)

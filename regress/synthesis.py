@@ -19,7 +19,15 @@ from pathlib import Path
 from regress.simulators.cache import cache_root
 
 _MODULE = re.compile(r"^module (\w+)", re.MULTILINE)
-_SAID, _MAPPED = "said.txt", "mapped.il"  # files that scripts make
+_SAID = "said.txt"
+# All modules are mapped but those of `blackbox`; no top, so that none is removed that these hide.
+_MAPPING = """hierarchy -check -top {top}
+{blackbox}
+setattr -mod -unset top *
+setattr -mod -set keep_hierarchy 1 *
+read_verilog -lib -specify +/xilinx/cells_sim.v
+read_verilog -lib +/xilinx/cells_xtra.v
+synth_xilinx {options} -noiopad -noclkbuf -run prepare:"""
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _INSTANCE = re.compile(r"\b(\w+)\s+(?:#\s*\((?:[^()]|\([^()]*\))*\)\s*)?(\w+)\s*\(")
 
@@ -122,25 +130,42 @@ def device(variant: str, config: str) -> Device:
         raise SynthesisError(f"rtl/{variant}/config.py names no device: {error}") from None
 
 
-def mapped(options: str, top: str, texts: Mapping[str, str]) -> Path:
-    """RTLIL file, from the cache when it is there, of `top` and each module below it mapped once, by itself, however
-    often it occurs; options: of synth_xilinx.
+def mapped(options: str, top: str, texts: Mapping[str, str]) -> list[Path]:
+    """RTLIL files of `top` and the modules below it, `texts`, each mapped once, by itself, however often it occurs.
 
-    Nothing is optimised across the borders of modules: a mapping of the flattened design usually takes fewer cells.
-    Raises SynthesisError with Yosys' message.
+    options: of synth_xilinx. Nothing is optimised across the borders of modules: a mapping of the flattened design
+    usually takes fewer cells. From the cache come modules whose text and whose instances' ports are the same. Raises
+    SynthesisError with Yosys' message.
     """
-    script = (
-        "hierarchy -check -top {top}",
-        "setattr -mod -set keep_hierarchy 1 *",
-        f"synth_xilinx {options} -noiopad -noclkbuf -top {{top}}",
-        f"write_rtlil {_MAPPED}",
-    )
-    return _kept("\n".join(script), top, texts, _MAPPED)
+    kept = {name: _place(_mapping_facts(options, name, texts), ".il") for name in texts}
+    missing = [name for name in texts if not kept[name].exists()]
+    if missing:
+        made = _run(_mapping_script(options, top, texts, missing), texts, [f"{name}.il" for name in missing])
+        for name, text in zip(missing, made, strict=True):
+            _keep(kept[name], text)
+    return list(kept.values())
 
 
-def report_mapped(script: str, mapped_design: Path) -> str:
-    """What the last command of a Yosys script says of what `mapped` made; as `report`."""
-    return report(f'read_rtlil "{mapped_design}"\n{script}', "", {})
+def _mapping_facts(options: str, name: str, texts: Mapping[str, str]) -> list[str]:
+    inside = sorted({part for _, part in instances_of(texts, name)})
+    ports = [_COMMENT.sub("", texts[part]).split(";")[0] for part in inside]
+    return [_MAPPING, options, texts[name], *ports]
+
+
+def _mapping_script(options: str, top: str, texts: Mapping[str, str], missing: Sequence[str]) -> str:
+    there = [name for name in texts if name not in missing]
+    lines = [
+        _MAPPING.format(top=top, blackbox=f"blackbox {' '.join(there)}" if there else "", options=options)
+    ]
+    for name in missing:
+        lines += [f"select {name}", f"write_rtlil -selected {name}.il", "select -clear"]
+    return "\n".join(lines)
+
+
+def report_mapped(script: str, top: str, files: Sequence[Path]) -> str:
+    """What the last command of a script says of `top` and what is used below it, as `mapped`; otherwise as `report`."""
+    reading = [f'read_rtlil "{file}"' for file in files]
+    return report("\n".join([*reading, f"hierarchy -top {top}", script]), top, {})
 
 
 def report(script: str, top: str, texts: Mapping[str, str]) -> str:
@@ -149,38 +174,40 @@ def report(script: str, top: str, texts: Mapping[str, str]) -> str:
     `{top}` in the script is replaced; what other commands append to said.txt is part of the report. Raises
     SynthesisError with Yosys' message.
     """
-    *commands, last = script.splitlines()
-    # Not the standard output: the one of the Python package loses it once ABC has run.
-    return _kept("\n".join([*commands, f"tee -q -a {_SAID} {last}"]), top, texts, _SAID).read_text()
-
-
-def _kept(script: str, top: str, texts: Mapping[str, str], result: str) -> Path:
-    """The cache's copy of the file `result` that a Yosys script makes."""
-    yosys = yosys_command()
-    facts = json.dumps([script, top, yosys_version(yosys), sorted(texts.items())])
-    name = f"{hashlib.sha256(facts.encode()).hexdigest()[:24]}{Path(result).suffix}"
-    kept = cache_root() / "synthesis" / name
+    *commands, last = script.replace("{top}", top).splitlines()
+    kept = _place([script, top, *(text for item in sorted(texts.items()) for text in item)], ".txt")
     if not kept.exists():
-        made = _run(yosys, script.replace("{top}", top), top, texts, result)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        scratch = kept.with_suffix(f".{os.getpid()}")
-        scratch.write_text(made)
-        scratch.rename(kept)
-    return kept
+        # Not the standard output: the one of the Python package loses it once ABC has run.
+        _keep(kept, *_run("\n".join([*commands, f"tee -q -a {_SAID} {last}"]), texts, [_SAID]))
+    return kept.read_text()
 
 
-def _run(yosys: str, script: str, top: str, texts: Mapping[str, str], result: str) -> str:
+def _place(facts: Sequence[str], suffix: str) -> Path:
+    """Where the cache has what Yosys makes of facts."""
+    whole = json.dumps([yosys_version(yosys_command()), *facts])
+    return cache_root() / "synthesis" / f"{hashlib.sha256(whole.encode()).hexdigest()[:24]}{suffix}"
+
+
+def _keep(kept: Path, text: str) -> None:
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    scratch = kept.with_suffix(f".{os.getpid()}")
+    scratch.write_text(text)
+    scratch.rename(kept)
+
+
+def _run(script: str, texts: Mapping[str, str], results: Sequence[str]) -> list[str]:
+    """The files `results` that a script makes of modules."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in texts.items():
             Path(folder, f"{name}.v").write_text(text)
         reading = [f"read_verilog {' '.join(f'{name}.v' for name in texts)}"] if texts else []
         Path(folder, "script.ys").write_text("\n".join([*reading, script]) + "\n")
-        command = [yosys, "-q", "script.ys"]
+        command = [yosys_command(), "-q", "script.ys"]
         ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        made = Path(folder, result)
-        if ran.returncode or not made.exists():
-            raise SynthesisError(f"{top}: {(ran.stderr or ran.stdout).strip()[-500:]}")
-        return made.read_text()
+        made = [Path(folder, result) for result in results]
+        if ran.returncode or not all(file.exists() for file in made):
+            raise SynthesisError(f"Yosys failed: {(ran.stderr or ran.stdout).strip()[-500:]}")
+        return [file.read_text() for file in made]
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

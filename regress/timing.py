@@ -90,7 +90,7 @@ def _endpoints(section: str) -> str:
 
 def measure(top: str, texts: dict[str, str]) -> list[Delay]:
     """Delays of `top` and all modules below it, `texts`, each mapped once. Raises SynthesisError."""
-    return parse(report_mapped(ONCE, mapped("-family xc7", top, texts)), list(texts))
+    return parse(report_mapped(ONCE, top, mapped("-family xc7", top, texts)), list(texts))
 
 
 def measure_flat(name: str, texts: dict[str, str]) -> Delay:

@@ -81,7 +81,7 @@ def test_parts_are_shown_one_by_one_and_together() -> None:
 def test_modules_that_nothing_uses_are_left_out(
     names: list[str], refused: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("regress.resources.mapped", lambda *_: Path())
+    monkeypatch.setattr("regress.resources.mapped", lambda *_: [])
     monkeypatch.setattr("regress.resources.report_mapped", lambda *_: STAT)
     if refused:
         with pytest.raises(SynthesisError, match=f"counted 2 modules of {len(names)}"):
