@@ -40,11 +40,12 @@ def report(*, regression: str, folder: Path, **_: object) -> dict[str, Any]:
 
 
 def coverage_files(regression: Path) -> Iterator[str]:
-    """The coverage.dat of every run that has one."""
+    """The coverage.dat of every run that has one, or one for each of its simulations."""
     for result in read_results(regression):
         name = result.details.get("coverage_file")
         if name:
             yield name
+        yield from result.details.get("coverage_files", ())
 
 
 def merged(files: Iterable[Path]) -> Counter[Point]:

@@ -26,13 +26,13 @@ vsc.set_solver_backend("dv-solve")  # the default one is many times slower
 
 REDRAWS = 30
 PATIENT = 4  # redraws before a pipeline is had without pools, or slow
-MOST_STEPS = 2000  # of one layer for an image, if it can be had
+MOST_STEPS = 1200  # of one layer for an image, if it can be had
 MOST_SCORES = 20  # filters of the last layer
 PORTS = (8, 8, 16, 32, 64)
-SIDES = {"last": (5, 6), "middle": (10, 10), "first": (20, 20)}  # of maps
-LOW = (3, 6)  # of the last map, if the layer before takes so many steps a row that
-DEAR = 200  # products of its slices, groups and filters are more than this
-LARGEST = (40, 40)
+# Sides of maps of successive draws.
+SIDES = {"middle": ((7, 8), (12, 12), (20, 20)), "first": ((12, 12), (20, 20), (40, 40))}
+LAST, LOW = (5, 6), (3, 4)  # of the last map; if the layer before makes it of a map that is much larger, or slowly
+DEAR = 200  # products of slices, groups and filters of such a layer are more than this
 SOLVED = 1 << 12  # more rows than there can be
 
 
@@ -223,6 +223,14 @@ class Room:
     parts: int
 
 
+def last_sides(before: Wanted, wanted: Wanted) -> tuple[int, int]:
+    """Most of the last map's height and width."""
+    asked = before.classes
+    shrinks = asked.get("pool", Pool.NONE) != Pool.NONE or asked.get("stride", Stride.ONE) != Stride.ONE
+    dear = (before.slices + 1) * (before.groups + 1) * wanted.channels[1] > DEAR
+    return LOW if shrinks or dear else LAST
+
+
 def unpooled(wanted: Wanted) -> Wanted:
     """The same without a pool: a map that large strides and pools make small would be too large."""
     kept = {name: value for name, value in wanted.classes.items() if not name.startswith("rest")}
@@ -282,20 +290,15 @@ class NetworkSource:
         the last layer: a small one."""
         seed, parts = rng.getrandbits(30), before.groups + 1 if before else 1
         budget = MOST_STEPS // (filters * (wanted.slices + 1) * (wanted.groups + 1))
-        small = SIDES["first" if before is None else "last" if made is None else "middle"]
-        if made is None and before and (before.slices + 1) * (before.groups + 1) * wanted.channels[1] > DEAR:
-            small = LOW
-        attempts = [
-            Room(small, budget, parts),
-            Room(small, budget, 1 if made else parts),
-            Room(LARGEST, SOLVED, 1 if made else parts),
-        ]
-        for room in attempts:
+        ladder = SIDES["first"] if before is None else SIDES["middle"] if made else (last_sides(before, wanted),)
+        rooms = [Room(sides, budget, parts) for sides in ladder]
+        rooms.append(Room(ladder[-1], SOLVED, 1 if made else parts))
+        for room in rooms:
             self._item.set_randstate(RandState.mkFromSeed(seed))
             try:
                 return self._randomise(wanted, room, made)
             except SolveFailure:
-                if room is attempts[-1]:
+                if room is rooms[-1]:
                     raise
 
     def _randomise(self, wanted: Wanted, room: Room, made: tuple[int, int] | None) -> None:
@@ -326,6 +329,7 @@ class NetworkSource:
     def _layer(self, rng: random.Random, name: str, wanted: Wanted, filters: int, last: bool) -> Layer:
         """The layer that the item has drawn, with channels and parallelism."""
         item, channels = self._item, rng.randint(*wanted.channels)
+        wanted = self._affordable(wanted, filters)
         kernel = int(item.kernel_y), int(item.kernel_x)
         padding = tuple(int(getattr(item, side)) for side in ("top", "left", "bottom", "right"))
         value = {Padding.PLUS: 1, Padding.MINUS: -1}.get(Padding(int(item.padding)), 0)
@@ -339,6 +343,14 @@ class NetworkSource:
             (int(item.stride_y), int(item.stride_x)), (padding[0], padding[1], padding[2], padding[3]), value, pool,
             wanted.input_bits, last,
         )  # fmt: skip
+
+
+    def _affordable(self, wanted: Wanted, filters: int) -> Wanted:
+        """The same, but for numbers that would be slow: they are not cut, unless that is what they are for."""
+        cost = int(self._item.out_y) * filters * (1 if wanted.rows_at_once else int(self._item.kernel_y))
+        if wanted.input_bits == 1 or cost * (wanted.groups + 1) <= MOST_STEPS:
+            return wanted
+        return replace(wanted, groups=Cut.ONE, rows_at_once=wanted.rows_at_once or cost > 2 * MOST_STEPS)
 
 
 def _products(wanted: Wanted, kernel: tuple[int, int], channels: int) -> int:

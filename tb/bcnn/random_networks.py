@@ -6,17 +6,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from compiler.bcnn.estimate import steps
 from rtl.bcnn.config import Config, to_json
 from tb.bcnn.coverage import sample
 from tb.bcnn.network_graph import Contents, network_graph, network_images
 from tb.bcnn.network_item import NetworkSource
 from tb.bcnn.strata import Circumstances, circumstances, contents, wishes
 from tb.coverage import Hit, write_records
-from tb.job import Request
+from tb.job import Action, Phase, Request
 from tb.launch import failures_of, prepare_folder, simulate, verdict_of
 from tb.outcome import RequestOutcome
 from tb.prepare import Stimulus, request, stimulus
@@ -26,6 +27,7 @@ from tb.variants import find_config
 PIPELINE = "pipeline.json"
 PATIENCE = 400_000  # cycles: many times what the longest request takes
 WATCHDOG = 10_000  # cycles: many times what the port is silent for
+SPACING = 256  # cycles from address to address, if one is taken with a chance of 1 in 256
 
 
 @dataclass(frozen=True)
@@ -78,15 +80,26 @@ def draw(source: NetworkSource, variant: str, index: int, seed: int, folder: Pat
     config: Config = find_config(variant, str(place))
     parts = tuple(
         Part(kind, under, fill(variant, config, kind, under, seed + number))
-        for number, (kind, under) in enumerate(conditions(index, seed))
+        for number, (kind, under) in enumerate(conditions(config, index, seed))
     )
     return Item(f"network {index} ({place})", seed, config, parts)
 
 
-def conditions(index: int, seed: int) -> Iterator[tuple[Contents, Circumstances]]:
+def conditions(config: Config, index: int, seed: int) -> Iterator[tuple[Contents, Circumstances]]:
     """What fills network number `index` in each request, and what it runs under."""
     for number, under in enumerate(circumstances(index, seed)):
-        yield contents(index, number), under
+        yield contents(index, number), long_enough(under, config)
+
+
+def long_enough(under: Circumstances, config: Config) -> Circumstances:
+    """With images enough, and addresses so rarely taken, that something is left to be read when the action comes: small
+    images are read far ahead. Of a single layer the scores, too, are all but written when it ends."""
+    needs = under.action is Action.READ_ERROR or len(config.layers) == 1
+    if not needs or under.phase is Phase.CONFIGURE or under.action is Action.RUN:
+        return under
+    images = 4 + (steps(config.layers[0]) // SPACING if under.phase is Phase.LATER else 0)
+    memory = replace(under.memory, stalls=replace(under.memory.stalls, ar=SPACING - 1))
+    return replace(under, memory=memory, batches=(images, *under.batches[1:]))
 
 
 def fill(variant: str, config: Config, kind: Contents, under: Circumstances, seed: int) -> Stimulus:

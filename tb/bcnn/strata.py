@@ -23,6 +23,7 @@ KINDS = tuple(
 )
 BITS = (Padding.ZERO, Padding.PLUS, Padding.MINUS)
 CHANNELS = ((1, 31), (33, 63), (65, 95), (97, 127))  # by the chunks that they fill, the last one not whole
+OUTPUTS = ((1, 31), (33, 44), (65, 76))  # fewer, for each is computed with many inputs
 ACTIONS = (
     *((Action.SOFT_RESET, phase) for phase in Phase),
     *((Action.READ_ERROR, phase) for phase in Phase),
@@ -31,10 +32,9 @@ ACTIONS = (
     (Action.BAD_HASH, Phase.CONFIGURE),
     *((Action.BAD_REQUEST, phase) for phase in Phase),
 )
-BATCHES = ((1,), (3,), (1, 1), (2, 1, 3), (1, 1, 1, 1, 1), (2, 2))
+BATCHES = ((1,), (4,), (1, 1), (2, 1), (1, 1, 1, 1), (1, 2))
 PAUSES = (0, 1, 0, 200)  # cycles
-MEMORIES = ("slow writes", "slow", "read stalls", "write stalls", "all stalls")
-FAST = MemorySettings(latency=4, rate=512)
+MEMORIES = ("fast", "slow writes", "read stalls", "slow", "write stalls", "fast", "all stalls")
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,13 @@ def wishes(index: int, seed: int) -> tuple[Wanted, ...]:
 def _last_two(number: int) -> tuple[Wanted, Wanted]:
     """A hidden layer, through all kinds of kernels, pooled or not, and all cuts; a last layer through all kinds."""
     pool = Pool.NONE if number // len(KINDS) % 2 else Pool(1 + number % 3)
-    classes = {**_kernel(number, number // 2), **_pool(pool, number // 3)}
+    turn = number + number // len(KINDS)
+    classes = {**_kernel(number, turn), **_pool(pool, number // 3)}
     inputs, outputs, pixels = Cut(number % 3), number // 3 % 3, Cut(number // 9 % 3)
     chunks = {Cut.ONE: 1 + number // 27 % 3, Cut.TWO: 2 + number // 27 % 2 * 2, Cut.MORE: 3}[inputs]
     hidden = Wanted(classes, CHANNELS[chunks - 1], inputs, pixels)
-    last_classes = {**_kernel(8 * number, number), "pool": int(Pool.NONE)}
-    return hidden, Wanted(last_classes, CHANNELS[outputs], Cut(number // 2 % 3), Cut.ONE)
+    last_classes = {**_kernel(8 * number, turn + 1), "pool": int(Pool.NONE)}
+    return hidden, Wanted(last_classes, OUTPUTS[outputs], Cut(number // 2 % 3), Cut.ONE)
 
 
 def _classifier(group: int) -> tuple[Wanted, Wanted, Wanted]:
@@ -98,14 +99,14 @@ def _classifier(group: int) -> tuple[Wanted, Wanted, Wanted]:
 def _first(number: int) -> Wanted:
     """Numbers of 6 and 8 bits through all kinds of kernels, pooled or not, one kernel row a step or all of them."""
     round_ = number // len(KINDS)
-    pool = Pool(1 + number % 3) if round_ // 2 % 2 else Pool.NONE
+    pool = Pool(1 + number % 3) if round_ % 2 else Pool.NONE  # not where the next layer pools
     classes = {**_kernel(number, 0), **_pool(pool, number // 3)}
-    return Wanted(classes, (1, 3), Cut.ONE, Cut(number // 2 % 3), (6, 8)[round_ % 2], number % 2 == 0)
+    return Wanted(classes, (1, 3), Cut.ONE, Cut(number // 2 % 3), (6, 8)[round_ // 2 % 2], number % 2 == 0)
 
 
 def _single(number: int) -> Wanted:
     """The only layer: from numbers to scores."""
-    kinds = [kind for kind in KINDS if kind[0] is not Kernel.ONE]
+    kinds = [kind for kind in KINDS if kind[0] in (Kernel.THREE, Kernel.SQUARE)]
     kernel, stride, padded = kinds[5 * number % len(kinds)]
     padding = Padding.ZERO if padded else Padding.NONE
     classes = {"kernel": int(kernel), "stride": int(stride), "padding": int(padding), "pool": int(Pool.NONE)}
@@ -126,21 +127,20 @@ def _kernel(number: int, bit: int) -> Classes:
 
 
 def _pool(pool: Pool, number: int) -> Classes:
-    """A pool whose windows cover all of the map in every other round."""
-    whole = {"rest_y": 0, "rest_x": 0} if number % 2 else {}
-    return {"pool": int(pool), **whole}
+    """A pool whose windows cover all of the map in every other round, and leave a row in the others."""
+    if pool is Pool.NONE:
+        return {"pool": int(pool)}
+    return {"pool": int(pool), **({"rest_y": 0, "rest_x": 0} if number % 2 else {"rest_y": 1})}
 
 
 def contents(index: int, number: int) -> Contents:
-    """What fills network number `index` for its request `number`: random things first, then all combinations."""
-    if number == 0:
-        return Contents(scores=Scores(index % len(Scores)), full=index % 4 != 3)
-    at = 2 * index + number - 1
+    """What fills network number `index` for its request `number`: all combinations, one after the other."""
+    at = 2 * index + number
     return Contents(
         weights=Weights(at % 3),
         thresholds=Thresholds(at // 3 % 5),
         scores=Scores((index + number) % len(Scores)),
-        pixels=Pixels(at // 2 % len(Pixels)) if number == 2 else Pixels.RANDOM,
+        pixels=Pixels(at // 2 % len(Pixels)) if index % 2 else Pixels.RANDOM,
         flips=at // 15 % 2 == 0,
         minimum=(index // 5 + number) % 2 == 0,
         full=index % 4 != 3,
@@ -148,17 +148,15 @@ def contents(index: int, number: int) -> Contents:
 
 
 def circumstances(index: int, seed: int) -> tuple[Circumstances, ...]:
-    """A run at full speed, one in a slow or stalling memory, and one that is disturbed."""
+    """A run at a pace of its own, and one that is disturbed."""
     rng = random.Random(seed)
     action, phase = disturbance(index)
+    pause = PAUSES[index // len(BATCHES) % len(PAUSES)]
     return (
-        Circumstances(FAST, (5,)),
         Circumstances(
-            memory(MEMORIES[index % len(MEMORIES)], rng),
-            BATCHES[index % len(BATCHES)],
-            pause=PAUSES[index // len(BATCHES) % len(PAUSES)],
+            memory(MEMORIES[index % len(MEMORIES)], rng), BATCHES[index % len(BATCHES)], pause=pause
         ),
-        Circumstances(memory("all stalls", rng), (2, 1), action, phase, rng.randrange(60)),
+        Circumstances(memory("all stalls", rng), (2,), action, phase, rng.randrange(60)),
     )
 
 
@@ -171,10 +169,12 @@ def memory(kind: str, rng: random.Random) -> MemorySettings:
     """Memory timing of a kind."""
     reorder, latency = rng.choice(list(Reorder)), rng.randrange(1, 60)
     stalls: Mapping[str, Stalls] = {
+        "fast": Stalls(),
         "slow": Stalls(),
         "slow writes": Stalls(aw=245, w=252, b=250),
         "read stalls": Stalls(ar=rng.randrange(200), r=rng.randrange(200)),
         "write stalls": Stalls(aw=rng.randrange(200), w=rng.randrange(240), b=rng.randrange(240)),
         "all stalls": Stalls(*(rng.randrange(150) for _ in range(5))),
     }
-    return MemorySettings(latency, rng.randrange(64, 160) if kind == "slow" else 256, stalls[kind], reorder)
+    rate = rng.randrange(64, 160) if kind == "slow" else 512 if kind == "fast" else 256
+    return MemorySettings(latency, rate, stalls[kind], reorder)

@@ -20,7 +20,7 @@ from rtl.bcnn.maps import (
     take_turns,
     turns,
 )
-from rtl.bcnn.pipeline import load
+from rtl.bcnn.pipeline import load, report
 from rtl.bcnn.pixels import pixels
 from rtl.bcnn.place import place_chunks, show_chunks
 from rtl.bcnn.place import tap as tap_port
@@ -399,7 +399,7 @@ def summed_of(name, parts):
     )  # fmt: skip
 
 
-LOADED = (LAYERS["zeros"], LAYERS["full"], MINI.layers[1], MINI.layers[-1])
+LOADED = (LAYERS["zeros"], LAYERS["full"], LAYERS["long"], MINI.layers[-1])
 
 
 @block
@@ -465,3 +465,38 @@ def sums_of(clk, amounts, total, busy, reads, writes, activity, count):
 
 def sums_5():
     return sums_of(bit(), word(5 * 17), word(20), word(5), bit(), bit(), word(2), 5)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a pipeline tells the shell that counts."""
+
+    activity: object
+    layer_event: object
+    layer: object
+    macs: object
+    macs_skipped: object
+
+
+@dataclass(frozen=True)
+class Fill:
+    """The end of an image in a map."""
+
+    filled: object
+
+
+@block
+def reported(clk, ends, busy, no_input, no_room, macs, skipped, told):
+    """`report` of as many engines as `busy` has bits."""
+    count = len(busy)
+    maps = [Fill(bit()), *[Fill(ends(n)) for n in range(count)]]
+    works = [
+        Work(busy(n), no_input(n), no_room(n), part, left)
+        for n, (part, left) in enumerate(zip(cut(macs, [17] * count), cut(skipped, [32] * count), strict=True))
+    ]
+    return report(clk, maps, works, told)
+
+
+def reported_3():
+    told = Told(word(2), bit(), word(12), word(20), word(36))
+    return reported(bit(), word(3), word(3), word(3), word(3), word(51), word(96), told)

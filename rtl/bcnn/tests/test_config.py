@@ -35,6 +35,7 @@ BAD_LAYERS = [
     (CONV, {"channels": 96, "uf": 192}, "a part of it in whole chunks of 32"),
     (CONV, {"channels": 48, "uf": 96, "padding_value": 1}, "padded with 1 and cut into slices"),
     (NUMBERS, {"channels": 120, "uf": 1080, "input_bits": 6}, "takes 108 words of 10, at most 32 can be added"),
+    (NUMBERS, {"filters": 1, "pool": (2, 2)}, "rows that are pooled must take 2 steps at least"),
 ]
 
 

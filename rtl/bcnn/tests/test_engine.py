@@ -157,9 +157,9 @@ LOOKED = (
     "done_no_input", "done_no_room", "done_macs", "done_skipped",
 )  # fmt: skip
 LAYERS_AND_PARTS = [
-    ("zeros", 3), ("sliced", 2), ("ones", 1), ("few_ones", 1), ("minus", 1), ("strided", 1), ("whole_rows", 2),
-    ("all_rows", 1), ("cut_rows", 1), ("all_strided", 1), ("row_by_row", 1), ("single", 1), ("full", 2),
-    ("quarters", 4), ("mixed_lanes", 2),
+    ("zeros", 3), ("sliced", 2), ("ones", 1), ("few_ones", 1), ("minus", 1), ("strided", 1), ("strided_right", 4),
+    ("whole_rows", 2), ("all_rows", 1), ("cut_rows", 1), ("all_strided", 1), ("row_by_row", 1), ("single", 1),
+    ("full", 2), ("quarters", 4), ("mixed_lanes", 2), ("long", 4),
 ]  # fmt: skip
 
 

@@ -22,7 +22,7 @@ def filters_of_steps(rng, count, most):
 
 
 @pytest.mark.parametrize(
-    ("lanes", "channels", "columns"), [(3, 32, 5), (1, 1, 1), (2, 20, 12), (1, 90, 11), (1, 320, 4), (2, 7, 3)]
+    ("lanes", "channels", "columns"), [(3, 32, 5), (1, 1, 1), (2, 20, 12), (1, 96, 11), (1, 320, 4), (2, 7, 3)]
 )
 def test_binary_lanes_add_the_steps_of_a_filter(lanes, channels, columns, tmp_path):
     """Every product of +-1 counts; `gain` is how many there are."""
@@ -96,6 +96,28 @@ def test_products_of_all_engines_are_added(tmp_path):
         assert seen[n]["total"] == sum(unpack(rows[n - 3]["amounts"], 17, 5))
         # registers.py: COMPUTE 0, READ_STALL 1, WRITE_STALL 2, DEP_STALL 3
         assert seen[n]["activity"] == {0: 3, 1: 0, 2: 1, 3: 2}[(n - 1) % 4]
+
+
+def test_a_pipeline_tells_of_all_its_engines(tmp_path):
+    """Products of all; the last layer of those that end; what the first waits for, then what the last waits for."""
+    rng = random.Random(7)
+    rows = [
+        {
+            "ends": rng.choice([0, rng.getrandbits(3)]), "busy": rng.choice([0, 0, rng.getrandbits(3)]),
+            "no_input": rng.getrandbits(3), "no_room": rng.getrandbits(3), "macs": rng.getrandbits(51),
+            "skipped": pack([rng.getrandbits(30) for _ in range(3)], 32),
+        }
+        for _ in range(150)
+    ]  # fmt: skip
+    seen = run("reported_3", rows, tmp_path)
+    for n in range(START, 150):
+        now, before, long_before = rows[n], rows[n - 1], rows[n - 2]
+        assert seen[n]["told_layer_event"] == (now["ends"] != 0)
+        assert seen[n]["told_layer"] == max(0, now["ends"].bit_length() - 1)
+        assert seen[n]["told_macs"] == sum(unpack(long_before["macs"], 17, 3))
+        assert seen[n]["told_macs_skipped"] == sum(unpack(long_before["skipped"], 32, 3))
+        waits = 1 if before["no_input"] & 1 else 2 if before["no_room"] & 4 else 3
+        assert seen[n]["told_activity"] == (0 if before["busy"] else waits)
 
 
 @pytest.mark.parametrize("first", [True, False])

@@ -33,7 +33,7 @@ def expected_mismatches(layer, words, weights, in_map, group, slice_number):
     return found
 
 
-BINARY = ["zeros", "sliced", "ones", "few_ones", "minus", "strided", "whole_rows", "mixed_lanes"]
+BINARY = ["zeros", "sliced", "ones", "few_ones", "minus", "strided", "strided_right", "whole_rows", "mixed_lanes"]
 
 
 @pytest.mark.parametrize("name", BINARY)
