@@ -19,15 +19,16 @@ from pathlib import Path
 from regress.simulators.cache import cache_root
 
 _MODULE = re.compile(r"^module (\w+)", re.MULTILINE)
-_SAID = "said.txt"
+_SAID, _MAPPED = "said.txt", "mapped.il"
 # All modules are mapped but those of `blackbox`; no top, so that none is removed that these hide.
 _MAPPING = """hierarchy -check -top {top}
-{blackbox}
 setattr -mod -unset top *
+{blackbox}
 setattr -mod -set keep_hierarchy 1 *
 read_verilog -lib -specify +/xilinx/cells_sim.v
 read_verilog -lib +/xilinx/cells_xtra.v
 synth_xilinx {options} -noiopad -noclkbuf -run prepare:"""
+_RTLIL_MODULE = re.compile(r"^(attribute .*\n)*module \\(\w+)\n(?:.*\n)*?end\n", re.MULTILINE)
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _INSTANCE = re.compile(r"\b(\w+)\s+(?:#\s*\((?:[^()]|\([^()]*\))*\)\s*)?(\w+)\s*\(")
 
@@ -140,9 +141,10 @@ def mapped(options: str, top: str, texts: Mapping[str, str]) -> list[Path]:
     kept = {name: _place(_mapping_facts(options, name, texts), ".il") for name in texts}
     missing = [name for name in texts if not kept[name].exists()]
     if missing:
-        made = _run(_mapping_script(options, top, texts, missing), texts, [f"{name}.il" for name in missing])
-        for name, text in zip(missing, made, strict=True):
-            _keep(kept[name], text)
+        (made,) = _run(_mapping_script(options, top, texts, missing), texts, [_MAPPED])
+        parts = {match[2]: match[0] for match in _RTLIL_MODULE.finditer(made)}
+        for name in missing:
+            _keep(kept[name], parts[name])
     return list(kept.values())
 
 
@@ -154,12 +156,8 @@ def _mapping_facts(options: str, name: str, texts: Mapping[str, str]) -> list[st
 
 def _mapping_script(options: str, top: str, texts: Mapping[str, str], missing: Sequence[str]) -> str:
     there = [name for name in texts if name not in missing]
-    lines = [
-        _MAPPING.format(top=top, blackbox=f"blackbox {' '.join(there)}" if there else "", options=options)
-    ]
-    for name in missing:
-        lines += [f"select {name}", f"write_rtlil -selected {name}.il", "select -clear"]
-    return "\n".join(lines)
+    blackbox = f"blackbox {' '.join(there)}" if there else ""
+    return f"{_MAPPING.format(top=top, blackbox=blackbox, options=options)}\nwrite_rtlil {_MAPPED}"
 
 
 def report_mapped(script: str, top: str, files: Sequence[Path]) -> str:

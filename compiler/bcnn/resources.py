@@ -1,9 +1,10 @@
 """What an engine takes of an FPGA: an estimate, made before any synthesis, good enough to compare engines.
 
-LUTs: 3 for each product of two bits (XNOR, mask and its share of the adder tree), one for each bit of the sum for a
-product of a number; 40 for each output in parallel (accumulator, threshold); 4 for 3 bits of 64 words of memories
-that are too small for a block. Blocks: width by depth, in the shape of a block that needs fewest. Maps are two halves
-of rows by slices of channels, a row side by side; where a step takes all kernel rows each of them has its copy.
+LUTs, from what synthesis gave for `paper` (docs/bcnn-resources.md): 2 for each product of two bits, 3 for each bit of a
+number; 100 for each output in parallel (columns, accumulator, threshold, pool); memories of at most 64 words are LUTs
+too, 4 of them for 3 bits, or for 6 bits of at most 32 words. Blocks: width by depth, in the shape of a block that needs
+fewest. Maps are two halves of rows by slices of channels, a row side by side; where a step takes all kernel rows each
+of them has its copy. What all engines share (shell, loading, counters) is not in it.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from dataclasses import dataclass
 from compiler.bcnn.estimate import steps
 from rtl.bcnn.config import Layer
 
-PRODUCT_LUTS = 3
-OUTPUT_LUTS = 40
-SMALLEST_BLOCK_BITS = 4096  # smaller memories are LUTs
-LUT_MEMORY = (64, 3, 4)  # words, bits, LUTs
+PRODUCT_LUTS = 2
+NUMBER_BIT_LUTS = 3
+OUTPUT_LUTS = 100
+LUT_MEMORIES = ((32, 6), (64, 3))  # words, bits of LUT_MEMORY LUTs; deeper memories are blocks
+LUT_MEMORY = 4
 HALF_BLOCKS = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))  # words, bits
 
 
@@ -32,12 +34,12 @@ class Usage:
 
 def usage(layer: Layer) -> Usage:
     """Of one engine, the map that it reads and its weights and parameters."""
-    product = PRODUCT_LUTS if layer.binary else layer.input_bits + 1
+    product = PRODUCT_LUTS if layer.binary else NUMBER_BIT_LUTS * layer.input_bits
     luts, halves = layer.p * (layer.uf * product + OUTPUT_LUTS), 0
     for count, words, bits in _memories(layer):
-        if words * bits < SMALLEST_BLOCK_BITS:
-            deep, wide, cost = LUT_MEMORY
-            luts += count * cost * -(-words // deep) * -(-bits // wide)
+        wide = next((wide for deep, wide in LUT_MEMORIES if words <= deep), 0)
+        if wide:
+            luts += count * LUT_MEMORY * -(-bits // wide)
         else:
             halves += count * min(-(-words // deep) * -(-bits // wide) for deep, wide in HALF_BLOCKS)
     return Usage(steps(layer), luts, halves / 2)

@@ -74,17 +74,38 @@ def test_reading_an_image_is_a_stage_too() -> None:
         choose(binary_graph(Config("wide", 16, (layer, last)), 1), Bounds(2000), "none")
 
 
-def test_blocks_are_counted_by_width_and_depth() -> None:
-    """conv6 and fc1 of the paper: weights 1,536 x 1,536 and 8,192 x 1,024 bits, in limits of 64.5 and 228 blocks."""
+def test_memories_are_counted_by_width_and_depth() -> None:
+    """conv6 and fc1 of the paper: weights 1,536 x 1,536 and 8,192 x 1,024 bits, in limits of 64.5 and 228 blocks; the
+    map of conv6, 16 banks of 16 words of 256 bits, is LUTs."""
     conv6, fc1 = CONFIGS["paper"].layers[5:7]
-    assert usage(conv6).brams == 64.5 + 64 + 0.5
+    assert usage(conv6).brams == 64.5 + 0.5
     assert usage(fc1).brams == 228 + 1.0
-    assert usage(replace(conv6, p=2)).luts == 2 * (3 * 1536 + 40)
+    assert usage(replace(conv6, p=2)).luts == 2 * (2 * 1536 + 100) + 16 * 4 * 43
+
+
+# Of docs/bcnn-resources.md: LUTs of all uses, blocks of 36 Kbit.
+SYNTHESISED = {
+    "conv1": (17_665, 1.0),
+    "conv2": (33_947, 6.5),
+    "conv3": (14_275, 12.0),
+    "conv4": (28_430, 23.0),
+    "conv5": (14_128, 33.5),
+    "conv6": (28_243, 66.5),
+}
+
+
+def test_estimates_are_near_what_synthesis_gives() -> None:
+    for layer in CONFIGS["paper"].layers[:6]:
+        luts, brams = SYNTHESISED[layer.name]
+        assert math.isclose(usage(layer).luts, luts, rel_tol=0.2)
+        assert math.isclose(usage(layer).brams, brams, abs_tol=1.5)
+    assert math.isclose(taken(CONFIGS["paper"])[0], 142_394, rel_tol=0.03)  # with the three fc
+    assert math.isclose(taken(CONFIGS["paper"])[1], 407, rel_tol=0.03)
 
 
 def test_the_table_has_a_row_a_layer_and_the_whole() -> None:
     heads, *rows = table(CONFIGS["paper"])
     assert len(rows) == 10 and {len(row) for row in rows} == {len(heads)}
-    assert rows[1] == ("conv2", "384", "32", "12,032", "38,144", "64")
+    assert rows[1] == ("conv2", "384", "32", "12,032", "33,248", "6")
     assert rows[-1][0] == "whole" and rows[-1][3] == "12,032"
     assert math.isclose(float(rows[-1][5]), taken(CONFIGS["paper"])[1])

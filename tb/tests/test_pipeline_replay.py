@@ -13,6 +13,7 @@ from regress.simulators import find
 from rtl.bcnn.config import CHUNK, Config, Layer, to_json
 from rtl.convert.elaborate import quick_call_sites
 from rtl.convert.recorded import Row, differences, meaning, simulate_record
+from rtl.lib.registers import COUNTERS
 from tb.prepare import request, stimulus
 from tb.replay import record, recorded_ports
 from tb.variants import find_config
@@ -30,6 +31,7 @@ SMALL = Config(
     ),
 )
 BATCHES = [2, 1]
+COUNTER_WIDTH = 64
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,20 @@ def test_myhdl_agrees_on_every_output(config: str, records: dict[str, list[Row]]
     outputs = names(config, "output")
     replayed = simulate_record(top, rows, names(config, "input"), outputs)
     assert list(differences(rows, replayed, outputs, CHUNK)) == []
+
+
+def test_each_engine_counts_what_it_waits_for(records: dict[str, list[Row]]) -> None:
+    """The first waits for memory, the others for an engine; each is busy as long as it takes steps."""
+    counting = [row["obs_counters"] for row in next(iter(records.values())) if "1" in row["obs_counters"]]
+    counters, width = int(counting[-1], 2), len(COUNTERS) * COUNTER_WIDTH  # a run ends with 0
+    assert len(counting[-1]) == width * len(SMALL.layers)
+    names = [name for name, _ in COUNTERS]
+    for number in range(len(SMALL.layers)):
+        bits = counters >> width * number
+        values = {name: bits >> COUNTER_WIDTH * n & (1 << COUNTER_WIDTH) - 1 for n, name in enumerate(names)}
+        assert values["CYCLES"] == values["COMPUTE"] > 0
+        waits = ("READ_STALL", "DEP_STALL") if number == 0 else ("DEP_STALL", "READ_STALL")
+        assert values[waits[0]] > 0 == values[waits[1]]
 
 
 def test_one_changed_bit_of_a_lane_is_told(config: str, records: dict[str, list[Row]]) -> None:

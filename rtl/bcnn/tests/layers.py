@@ -25,7 +25,7 @@ LAYERS = {
         Layer("long", 2, 4, 128, 3, (1, 3), 384, 2, padding=(0, 1, 0, 1)),
         Layer("pooled", 6, 6, 8, 40, (3, 3), 24, 2, padding=_SAME, pool=(2, 2)),
         Layer("pooled_rows", 7, 5, 8, 3, (1, 2), 16, 4, pool=(3, 2)),
-        Layer("pooled_across", 3, 7, 8, 33, (1, 1), 8, 7, pool=(1, 2)),
+        Layer("pooled_across", 3, 7, 8, 33, (1, 1), 8, 7, pool=(1, 3)),
     )
 }
 # A pipeline for whole runs: each kind of padding, both kinds of pool, more than a chunk of channels.
