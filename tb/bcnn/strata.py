@@ -176,7 +176,7 @@ def memory(kind: str, rng: random.Random) -> MemorySettings:
     stalls: Mapping[str, Stalls] = {
         "fast": Stalls(),
         "slow": Stalls(),
-        "slow writes": Stalls(aw=250, w=254, b=250),
+        "slow writes": Stalls(aw=245, w=252, b=250),
         "read stalls": Stalls(ar=rng.randrange(200), r=rng.randrange(200)),
         "write stalls": Stalls(aw=rng.randrange(200), w=rng.randrange(240), b=rng.randrange(240)),
         "all stalls": Stalls(*(rng.randrange(150) for _ in range(5))),
