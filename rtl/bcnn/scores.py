@@ -42,8 +42,8 @@ def scale(clk, finish, total, entry, score):
 
 @block
 def show_scores(clk, rst, valid, ends, image, score, tap):
-    """Scores on a tap; the address is the number of the score in the image. Latency: one cycle, with which `image` tells
-    the right one when the next image's first score follows at once."""
+    """Scores on a tap; the address is the number of the score in the image. Latency: one cycle, with which `image`
+    tells the right one when the next image's first score follows at once."""
     lanes, shown = len(tap.data) // CHUNK, word(SCORE_BITS)
     there, ended = bit(), bit()
 
