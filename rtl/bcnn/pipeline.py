@@ -8,8 +8,8 @@ from rtl.bcnn.engine import engine, work
 from rtl.bcnn.maps import map_write, reads, take_turns, turns
 from rtl.bcnn.pixels import pixels
 from rtl.bcnn.place import tap
-from rtl.bcnn.requests import feed, requests
-from rtl.bcnn.scores import buffer_words, score_engine
+from rtl.bcnn.requests import feed, find_drained, requests
+from rtl.bcnn.scores import buffer_words, image_words, score_engine
 from rtl.bcnn.weights import Words, entry_write, load_section, section, take_turns_loading
 from rtl.convert import unused
 from rtl.lib.counters import COUNTER_BITS
@@ -167,12 +167,14 @@ def pipeline(clk, port, obs, cfg):
     in_flight = 1 << (2 * count + 3).bit_length()
 
     feeding = requests(clk, rst, port.halt, port.request, port.input_bytes, port.output_bytes, flow, port.load_command,
-                       results, port.store_command, port.store_done, port.request_done, port.in_flight,
+                       maps[count].filled, port.store_command, port.store_done, port.request_done, port.in_flight,
                        cfg.input_bytes, cfg.scores * SCORE_BITS // 8, count - 1, max(16, in_flight))
     reading = pixels(clk, rst, port.halt, port.load_data, maps[0], writes[0], flow.room, flow.opens, flow.ends,
                      layers[0])
     numbering = name_images(flow.image, maps[0].image)
     result_turns = take_turns(clk, rst, maps[count], results)
+    draining = find_drained(clk, rst, port.store_data.valid, port.store_data.ready, results.release,
+                            image_words(cfg))
     working = engines(clk, rst, port.halt, port.instruction, writes, maps, port.store_data, taps, works, layers,
                       buffer_words(cfg))
     counting = [
@@ -183,9 +185,9 @@ def pipeline(clk, port, obs, cfg):
     if layers[0].rows_at_once > 1:
         unused(writes[0].lane, "rows are written whole")
         unused(writes[0].group, "rows are written whole")
-    for each in (maps[0].made, results.half, results.image, results.following, maps[count].write_half):
+    for each in (maps[0].made, results.full, results.half, results.image, results.following, maps[count].write_half):
         unused(each, "the first and the last map are not shown by halves")
-    return feeding, reading, numbering, result_turns, working, counting, reporting, observation
+    return feeding, reading, numbering, result_turns, draining, working, counting, reporting, observation
 
 
 @block

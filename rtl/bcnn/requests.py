@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from myhdl import Signal, always, always_comb, always_seq, block, concat, modbv
 
-from rtl.bcnn.maps import IMAGE_BITS
+from rtl.bcnn.maps import IMAGE_BITS, index_bits
 from rtl.convert import unused
 from rtl.lib.fifo import fifo, small_fifo
 from rtl.lib.stream import bit, stream, word
@@ -80,15 +80,47 @@ def read_images(clk, rst, halt, request, input_bytes, output_bytes, feed, comman
 
 
 @block
-def write_scores(clk, rst, halt, reads, begun, command, done, request_done, length, layer):
+def count_complete(clk, rst, filled, sent, complete):
+    """Images whose scores are complete and not yet on their way; there is room for two."""
+
+    @always_seq(clk.posedge, reset=rst)
+    def count():
+        if filled and not sent:
+            complete.next = complete + 1
+        elif sent and not filled:
+            complete.next = complete - 1
+
+    return count
+
+
+@block
+def find_drained(clk, rst, valid, ready, drained, words):
+    """drained: with the last memory word of an image's scores that leaves; only then there is room for others."""
+    number = word(index_bits(words))
+
+    @always_comb
+    def find_last():
+        drained.next = valid and ready and number == words - 1
+
+    @always_seq(clk.posedge, reset=rst)
+    def count():
+        if valid and ready:
+            number.next = 0 if number == words - 1 else number + 1
+
+    return find_last, count
+
+
+@block
+def write_scores(clk, rst, halt, filled, begun, command, done, request_done, length, layer):
     """Stores the scores of each image that is complete; request_done: those of a request's last image have arrived."""
-    last_sent, last_done = stream(1), stream(1)
+    last_sent, last_done, complete = stream(1), stream(1), word(2)
     finals = small_fifo(clk, rst, last_sent, last_done, STORES)
     sent = bit()
+    counting = count_complete(clk, rst, filled, sent, complete)
 
     @always_comb
     def ask():
-        command.valid.next = reads.full != 0 and begun.valid and last_sent.ready and not halt
+        command.valid.next = complete != 0 and begun.valid and last_sent.ready and not halt
         command.address.next = begun.data[32:]
         command.length.next = length
         command.layer.next = layer
@@ -100,7 +132,6 @@ def write_scores(clk, rst, halt, reads, begun, command, done, request_done, leng
     @always_comb
     def take():
         begun.ready.next = sent
-        reads.release.next = sent
         last_sent.valid.next = sent
         last_sent.data.next = begun.data[32]
 
@@ -110,7 +141,7 @@ def write_scores(clk, rst, halt, reads, begun, command, done, request_done, leng
         request_done.next = done and last_done.data[0]
 
     unused(last_done.valid, "a store that is done was sent")
-    return finals, ask, find, take, tell
+    return finals, counting, ask, find, take, tell
 
 
 @block
@@ -133,13 +164,13 @@ def count_images(clk, rst, opens, done, busy, images):
 
 
 @block
-def requests(clk, rst, halt, request, input_bytes, output_bytes, feed, load_command, reads, store_command, store_done,
+def requests(clk, rst, halt, request, input_bytes, output_bytes, feed, load_command, filled, store_command, store_done,
              request_done, busy, input_length, output_length, layer, images):
-    """Between the run queue and the pipeline, which holds up to `images` images."""
+    """Between the run queue and the pipeline, which holds up to `images` images. filled: one's scores are complete."""
     begun, waiting = stream(33), stream(33)
     reading = read_images(clk, rst, halt, request, input_bytes, output_bytes, feed, load_command, begun, input_length)
     buffer = fifo(clk, rst, begun, waiting, images)
-    writing = write_scores(clk, rst, halt, reads, waiting, store_command, store_done, request_done, output_length,
+    writing = write_scores(clk, rst, halt, filled, waiting, store_command, store_done, request_done, output_length,
                            layer)
     counting = count_images(clk, rst, feed.opens, store_done, busy, 2 * images)
     return reading, buffer, writing, counting

@@ -25,7 +25,7 @@ from rtl.bcnn.pixels import pixels
 from rtl.bcnn.place import place_chunks, show_chunks
 from rtl.bcnn.place import tap as tap_port
 from rtl.bcnn.pool import pool
-from rtl.bcnn.requests import Feed, requests
+from rtl.bcnn.requests import Feed, find_drained, requests
 from rtl.bcnn.scores import SCORE_LATENCY, collect_words, scale, show_scores
 from rtl.bcnn.tests.layers import LAYERS, MINI
 from rtl.bcnn.walk import step, walk
@@ -431,23 +431,19 @@ def loaded_all():
     return loaded(bit(), reset(), stream(256), word(addresses), bit(), word(bits), parameters)
 
 
-@dataclass(frozen=True)
-class Results:
-    """Reads, as the writer of scores needs them."""
-
-    release: object
-    full: object
-
-
 IMAGE, SCORES, LAST_LAYER = 100, 24, 5  # of the requests' test
 
 
 def requests_16():
     feed = Feed(bit(), bit(), Signal(modbv(0)[16:]), bit())
     return requests(
-        bit(), reset(), bit(), descriptor(), word(32), word(32), feed, transfer(), Results(bit(), word(2)), transfer(),
+        bit(), reset(), bit(), descriptor(), word(32), word(32), feed, transfer(), bit(), transfer(),
         bit(), bit(), bit(), IMAGE, SCORES, LAST_LAYER, 16,
     )  # fmt: skip
+
+
+def drained_words(words):
+    return find_drained(bit(), reset(), bit(), bit(), bit(), int(words))
 
 
 def count_work_of(first):

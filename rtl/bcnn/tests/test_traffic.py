@@ -7,7 +7,7 @@ import pytest
 from rtl.bcnn.config import stream_bits
 from rtl.bcnn.requests import STORES
 from rtl.bcnn.tests.designs import IMAGE, LAST_LAYER, LOADED, SCORES
-from rtl.bcnn.tests.driving import START, drive, pack, unpack
+from rtl.bcnn.tests.driving import START, drive, pack, run, unpack
 from rtl.lib.tests.agents import Source, Wires
 from rtl.lib.tests.replay import RESET_CYCLES, Agent
 
@@ -91,6 +91,7 @@ class Pipeline(Agent):
         self.loads, self.stores, self.done, self.images = [], [], 0, []
         self.reading, self.inside, self.stored, self.taken, self.completed = False, 0, [], 0, 0
         self.next, self.most, self.full, self.unanswered = {}, 0, False, 0
+        self.complete, self.draining = 0, 0  # images with scores: not asked for yet; asked for, not drained
 
     def drive(self, cycle):
         chance, room, eager = self.random.random, cycle > START, self.kind == "eager"
@@ -99,8 +100,9 @@ class Pipeline(Agent):
         opens = opens and chance() < 0.5
         ends = room and self.reading and not opens and chance() < (0.6 if eager else 0.2)
         done = room and answered and len(self.stores) > self.done and chance() < (0.9 if eager else 0.2)
-        full = min(2, self.inside) if computed else 0
-        self.next = {"feed_opens": opens, "feed_ends": ends, "store_done": done, "reads_full": (1 << full) - 1}
+        self.draining -= self.draining > 0 and chance() < 0.5
+        filled = computed and self.inside > 0 and self.complete + self.draining < 2 and chance() < (0.5 if eager else 0.1)
+        self.next = {"feed_opens": opens, "feed_ends": ends, "store_done": done, "filled": filled}
         self.next |= {f"{name}_command_ready": chance() < 0.5 for name in ("load", "store")}
         self.next |= {"halt": chance() < 0.05, "input_bytes": 104, "output_bytes": 32}
         for name, value in self.next.items():
@@ -122,8 +124,10 @@ class Pipeline(Agent):
     def count(self):
         outstanding = len(self.images) - self.done
         assert bool(self.p["busy"]) == (outstanding > 0)
-        released = int(self.p["reads_release"])
-        assert released == int(self.p["store_command_valid"] and self.p["store_command_ready"])
+        sent = int(self.p["store_command_valid"] and self.p["store_command_ready"])
+        assert not self.p["store_command_valid"] or self.complete > 0
+        self.complete += self.next["filled"] - sent
+        self.draining += sent
         self.completed += int(self.p["request_done"])
         assert not self.p["request_done"] or self.next["store_done"]
         self.done += self.next["store_done"]
@@ -140,7 +144,7 @@ class Pipeline(Agent):
             assert self.taken == finished
         else:
             assert not self.p["request_ready"]
-        self.inside -= released
+        self.inside -= self.next["filled"]
 
     def inside_total(self):
         """Images read so far."""
@@ -169,3 +173,17 @@ def test_requests_pass_in_order_several_in_flight(kind, tmp_path):
     # With nothing computed the buffer is full; with nothing answered no more stores are sent than may wait.
     assert {"slow": 3 < pipe.most < 16, "eager": pipe.most > 1, "late": pipe.most >= 16 and pipe.full}[kind]
     assert kind != "late" or pipe.unanswered == STORES
+
+
+@pytest.mark.parametrize("words", [1, 3])
+def test_room_is_made_by_the_last_word_of_an_image(words, tmp_path):
+    rng = random.Random(words)
+    traffic = [{"valid": 0, "ready": 0}] * START
+    traffic += [{"valid": rng.randrange(2), "ready": rng.randrange(2)} for _ in range(90)]
+    seen = run(f"drained_words {words}", traffic, tmp_path)
+    left = 0
+    for cycle, now in enumerate(traffic):
+        taken = now["valid"] and now["ready"]
+        assert bool(seen[cycle]["drained"]) == bool(taken and left % words == words - 1), cycle
+        left += taken
+    assert left > 15
