@@ -33,7 +33,7 @@ ACTIONS = (
     *((Action.BAD_REQUEST, phase) for phase in Phase),
 )
 BATCHES = ((1,), (4,), (1, 1), (2, 1), (1, 1, 1, 1), (1, 2))
-MANY = (8,)  # so that scores which cannot be written hold up the layers, each with room for two images
+MANY = (12,)  # so that scores which cannot be written hold up the layers, each with room for two images
 PAUSES = (0, 1, 0, 200)  # cycles
 MEMORIES = ("fast", "slow writes", "read stalls", "slow", "write stalls", "fast", "all stalls")
 
@@ -176,7 +176,7 @@ def memory(kind: str, rng: random.Random) -> MemorySettings:
     stalls: Mapping[str, Stalls] = {
         "fast": Stalls(),
         "slow": Stalls(),
-        "slow writes": Stalls(aw=245, w=252, b=250),
+        "slow writes": Stalls(aw=245, w=254, b=250),
         "read stalls": Stalls(ar=rng.randrange(200), r=rng.randrange(200)),
         "write stalls": Stalls(aw=rng.randrange(200), w=rng.randrange(240), b=rng.randrange(240)),
         "all stalls": Stalls(*(rng.randrange(150) for _ in range(5))),

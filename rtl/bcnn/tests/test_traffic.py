@@ -101,7 +101,8 @@ class Pipeline(Agent):
         ends = room and self.reading and not opens and chance() < (0.6 if eager else 0.2)
         done = room and answered and len(self.stores) > self.done and chance() < (0.9 if eager else 0.2)
         self.draining -= self.draining > 0 and chance() < 0.5
-        filled = computed and self.inside > 0 and self.complete + self.draining < 2 and chance() < (0.5 if eager else 0.1)
+        filled = computed and self.inside > 0 and self.complete + self.draining < 2
+        filled = filled and chance() < (0.5 if eager else 0.1)
         self.next = {"feed_opens": opens, "feed_ends": ends, "store_done": done, "filled": filled}
         self.next |= {f"{name}_command_ready": chance() < 0.5 for name in ("load", "store")}
         self.next |= {"halt": chance() < 0.05, "input_bytes": 104, "output_bytes": 32}
