@@ -45,14 +45,14 @@ def gather(program: Program, layer: int, taps: Records) -> Gathered:
     taps: the testbench's records, with fields layer, tap, tag, address, lanes and data (bytes)."""
     table = program.layers[layer]
     chosen = np.flatnonzero(taps["layer"] == layer)
-    rows, known = _lookup(table, taps[chosen])
-    unknown = chosen[~known & ~_aside(table, taps[chosen])]
+    rows, known = lookup(table, taps[chosen])
+    unknown = chosen[~known & ~aside(table, taps[chosen])]
     seen: dict[str, Observed] = {}
     outside = [unknown]
     for number, name in enumerate(table.holders):
         mine = known & (rows[:, 1] == number)
         grain = table.grains[number]
-        blank = _Canvas.blank(table.tensors[name], grain)
+        blank = Canvas.blank(table.tensors[name], grain)
         outside.append(blank.show(taps, chosen[mine], rows[mine], program.tap_lane_bits))
         seen[name] = blank.observed()
     tensors = {name: _reshaped(seen[holder], table.tensors[name]) for name, holder in table.aliases.items()}
@@ -79,13 +79,13 @@ def _with_part(whole: Observed, seen: Observed, part: Part) -> Observed:
     return Observed(**arrays)
 
 
-def _aside(layer: Layer, records: Records) -> npt.NDArray[np.bool_]:
+def aside(layer: Layer, records: Records) -> npt.NDArray[np.bool_]:
     """Values that an instruction of the layer shows beside its results, on a tap that the layer has no use for."""
     instructions, taps = np.divmod(layer.table[:, 0], 256)
     return np.isin(records["tag"], instructions) & ~np.isin(records["tap"], taps)
 
 
-def _lookup(layer: Layer, records: Records) -> tuple[Indices, npt.NDArray[np.bool_]]:
+def lookup(layer: Layer, records: Records) -> tuple[Indices, npt.NDArray[np.bool_]]:
     """The row of the layer's table for each record, and whether there is one."""
     table = layer.table
     keys = records["tag"].astype(np.int64) << 8 | records["tap"]
@@ -95,7 +95,7 @@ def _lookup(layer: Layer, records: Records) -> tuple[Indices, npt.NDArray[np.boo
 
 
 @dataclass(frozen=True)
-class _Canvas:
+class Canvas:
     """A tensor being put together from blocks of `block` elements that no record ever shows in part. values and
     conflicts: (blocks, block); record: (blocks,), -1 where nothing was shown."""
 
@@ -106,18 +106,18 @@ class _Canvas:
     conflicts: npt.NDArray[np.bool_]
 
     @staticmethod
-    def blank(shape: tuple[int, ...], grain: Grain) -> _Canvas:
+    def blank(shape: tuple[int, ...], grain: Grain) -> Canvas:
         """Nothing was shown yet."""
         blocks = prod(shape) // grain.block
         values = np.zeros((blocks, grain.block), element_type(grain.bits))
-        return _Canvas(shape, grain, values, np.full(blocks, -1, np.int64), np.zeros(values.shape, np.bool_))
+        return Canvas(shape, grain, values, np.full(blocks, -1, np.int64), np.zeros(values.shape, np.bool_))
 
     def show(self, taps: Records, chosen: Indices, rows: Indices, lane_bits: int) -> Indices:
         """Put what the chosen records show in its place; the indices of records with elements outside."""
-        place, lane_used = self._places(taps, chosen, rows, lane_bits)
+        place, lane_used = self.places(taps, chosen, rows, lane_bits)
         inside = (place >= 0) & (place < len(self.record))
         used = lane_used & inside
-        target, shown = place[used], self._decoded(taps["data"][chosen], lane_bits)[used]
+        target, shown = place[used], self.decoded(taps["data"][chosen], lane_bits)[used]
         self.values[target] = shown
         self.record[target] = np.broadcast_to(chosen[:, None, None], used.shape)[used]
         different = self.values[target] != shown
@@ -131,7 +131,7 @@ class _Canvas:
         everywhere = np.ones(record.shape, np.bool_)
         return _reshaped(Observed(self.values, record >= 0, record, self.conflicts, everywhere), self.shape)
 
-    def _places(
+    def places(
         self, taps: Records, chosen: Indices, rows: Indices, lane_bits: int
     ) -> tuple[Indices, npt.NDArray[np.bool_]]:
         """(records, lanes, blocks of a lane) block indices, and which of them mean something."""
@@ -146,7 +146,7 @@ class _Canvas:
             :, :, None
         ] & within
 
-    def _decoded(self, data: npt.NDArray[Any], lane_bits: int) -> npt.NDArray[Any]:
+    def decoded(self, data: npt.NDArray[Any], lane_bits: int) -> npt.NDArray[Any]:
         """(records, lanes, blocks of a lane, block) elements."""
         grain, records = self.grain, len(data)
         if grain.bits == 1:

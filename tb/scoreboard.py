@@ -152,6 +152,16 @@ class Scoreboard(uvm_subscriber):
             return
         if not expected.taps:
             return
+        golden = {node: expected.tensors[node][position] for node in layer.aliases}
+        if expected.matches(item.layer, item.taps, golden):
+            for tensor in golden.values():
+                self._tally(tensor.size)
+        else:
+            self._look_closely(item, expected, position)
+
+    def _look_closely(self, item: LayerItem, expected: Expectation, position: int) -> None:
+        """Element by element, so that what is wrong can be told."""
+        layer, total = expected.layers[item.layer], self.verdict.layers[item.layer]
         gathered = expected.observe(item.layer, item.taps)
         if len(gathered.unexplained):
             self._unexplained(item, gathered.unexplained)

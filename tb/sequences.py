@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from compiler.matching import Matcher
 from compiler.observation import gather
 from compiler.program import Program
 from host.protocol import DeviceError, DeviceTimeout
@@ -148,6 +149,7 @@ class RequestSequence:
             partial(gather, made),
             find_config(self.job.variant, self.job.config).event_lanes,
             self.request.taps,
+            Matcher(made).matches,
         )
 
     def _report(self, verdict: Verdict, read: npt.NDArray[Any], written: npt.NDArray[Any]) -> None:
