@@ -218,8 +218,16 @@ class RequestSequence:
         env, where = self.env, self.memory_map
         await self._prepare(self.request.memory, plan.watchdog)
         await env.host.configure(plan.image(self.program), where.program)
+        # A small image is read before a host could act behind its RUN.
+        at_once = (
+            self.request.action is Action.WATCHDOG
+            and self.request.phase is Phase.FIRST
+            and not self.request.delay
+        )
+        if at_once:
+            await env.memory.apply(plan.memory(self.request.memory), self.request.seed)
         await env.host.run(where.inputs, where.outputs, self.request.batches[0])
-        if plan.index is None:
+        if plan.index is None and not at_once:
             await self._reach(self.request.phase)
             await env.memory.apply(plan.memory(self.request.memory), self.request.seed)
         if plan.request:

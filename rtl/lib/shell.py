@@ -125,6 +125,17 @@ def control_side(clk, rst, ctrl, request, acknowledge, host, shown, counters, co
 
 
 @block
+def find_engaged(in_flight, asked, engaged):
+    """A pipeline is busy from the RUN on, not only when its first image has come."""
+
+    @always_comb
+    def find():
+        engaged.next = in_flight or asked
+
+    return find
+
+
+@block
 def measure_traffic(clk, rst, mem, core, advanced, bytes_read):
     """advanced: bus or core moved, a cycle ago; bytes_read: bytes that come in this cycle."""
     memory_bytes = len(mem.wstrb)
@@ -269,7 +280,7 @@ def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash, words=0):
     code, index, last_issued, caught = word(4), word(24), word(24), bit()
     configure, run, configured, completed, clear_counters = bit(), bit(), bit(), bit(), bit()
     failed, resetting, clear, halt, quiet, writes_idle, advanced = [bit() for _ in range(7)]
-    reset_request, stopped, watched, accepted = bit(), bit(), bit(), bit()
+    reset_request, stopped, watched, accepted, engaged = [bit() for _ in range(5)]
     counters, bytes_read, written = word(COUNTER_BITS), word(8), word(7)
 
     host_side = control_side(clk, rst, ctrl, request, acknowledge, host, shown, counters, config_hash)
@@ -296,12 +307,13 @@ def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash, words=0):
             fetch_count,
             fetch_ended,
             base.program,
-            core.in_flight,
+            engaged,
             state,
             fault.mismatch,
             configured,
             words,
         )
+        working = find_engaged(core.in_flight, waiting.valid, engaged)
         passing = pass_requests(
             clk,
             core.clear,
@@ -315,7 +327,7 @@ def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash, words=0):
             completed,
         )
         feed = feed_pipeline(fetched, fetched_index, state, header_taken, halt, header, core)
-        own_events = []
+        own_events = [working]
         unused(writes_idle, "a pipeline knows which of its stores are done")
     else:
         sequence = sequencer(

@@ -93,10 +93,10 @@ def conditions(config: Config, index: int, seed: int) -> Iterator[tuple[Contents
 
 def long_enough(under: Circumstances, config: Config) -> Circumstances:
     """With images enough, and addresses so rarely taken, that something is left to be read when the action comes: small
-    images are read far ahead, and a silent memory would hold up none but the last layer. Of a single layer the scores,
-    too, are all but written when it ends."""
-    silent = under.action is Action.WATCHDOG and under.phase is Phase.FIRST
-    needs = silent or under.action is Action.READ_ERROR or len(config.layers) == 1
+    images are read far ahead. Of a single layer the scores, too, are all but written when it ends."""
+    if under.action is Action.WATCHDOG and under.phase is Phase.FIRST:
+        return replace(under, delay=0)  # the memory is silent from the RUN on
+    needs = under.action is Action.READ_ERROR or len(config.layers) == 1
     if not needs or under.phase is Phase.CONFIGURE or under.action is Action.RUN:
         return under
     images = 4 + (steps(config.layers[0]) // SPACING if under.phase is Phase.LATER else 0)
