@@ -56,7 +56,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 def test_names_that_are_none_are_told() -> None:
     with pytest.raises(UnknownName, match="no accelerator 'nowhere'"):
         config_of("nowhere", "tiny")
-    with pytest.raises(UnknownName, match="no configuration 'huge': there are tiny"):
+    with pytest.raises(UnknownName, match="no configuration 'huge': there are mini, tiny"):
         config_of("bcnn", "huge")
     with pytest.raises(UnknownName, match="systolic has no configurations in files"):
         config_of("systolic", "pipe.json")
