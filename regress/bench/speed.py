@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from compiler.api import compile_network
+from compiler.errors import AssayError
 from compiler.networks import load
 from regress.bench import bare_loop
 from regress.bench.bare_loop import BareLoop
@@ -104,6 +106,15 @@ def full_run(
         raise RuntimeError(f"the run fails: {result['failures'][:1]}")
     (request,) = load_outcomes(folder)
     return request.cycles, request.run_seconds
+
+
+def runs_on_tiny(variant: str, network: str) -> bool:
+    """Whether `tiny` can run the network: a pipeline runs its own only."""
+    try:
+        compile_network(variant, network, "tiny")
+    except AssayError:
+        return False
+    return True
 
 
 def measure_icarus(variant: str, network: str) -> dict[str, float]:

@@ -9,6 +9,7 @@ import pytest
 
 from regress.bench.__main__ import lines
 from regress.bench.bare_loop import OUTPUT_FILE, TOP, BareLoop
+from regress.bench.speed import runs_on_tiny
 
 TOLD = ("seconds 0.5 cycles 9", "seconds 2.5 cycles 1003", "register {error}", "register 1000", "register 1")
 
@@ -40,3 +41,8 @@ def test_figures_of_a_group_are_indented() -> None:
         ["group"],
         ["count", "3"],
     ]
+
+
+def test_a_pipeline_runs_its_own_network_only() -> None:
+    assert runs_on_tiny("bcnn", "fashion_bnn") and not runs_on_tiny("bcnn", "fashion_int4")
+    assert runs_on_tiny("systolic", "fashion_int4")
