@@ -154,8 +154,9 @@ class Canvas:
             elements = np.subtract(bits * np.int8(2), np.int8(1))
         else:
             elements = np.ascontiguousarray(data).view(element_type(grain.bits))
-        lanes = elements.reshape(records, -1, lane_bits // grain.bits)[:, :, : grain.run]
-        blocks: npt.NDArray[Any] = lanes.reshape(records, lanes.shape[1], -1, grain.block)
+        count = 8 * data.shape[1] // lane_bits  # told, as there may be no record at all
+        lanes = elements.reshape(records, count, lane_bits // grain.bits)[:, :, : grain.run]
+        blocks: npt.NDArray[Any] = lanes.reshape(records, count, grain.run // grain.block, grain.block)
         return blocks
 
 

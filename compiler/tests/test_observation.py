@@ -51,6 +51,12 @@ def test_shown_twice_missing_and_outside_are_found(channels: int) -> None:
     assert gather(made, 0, np.concatenate([records, beyond])).unexplained.tolist() == [len(records)]
 
 
+def test_a_layer_that_shows_nothing_is_all_unwritten() -> None:
+    made, records = program(4, 6, 48), map_records(random_bits(4, 6, 48), 3)
+    assert not seen_map(made, records[:0]).written.any()
+    assert not gather(made, 1, records[:0]).tensors["scores"].written.any()
+
+
 def test_a_record_of_no_observation_is_told() -> None:
     made, records = program(4, 6, 32), map_records(random_bits(4, 6, 32), 3)
     for tap in (0, 3, 4):
