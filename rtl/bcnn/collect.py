@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from myhdl import ConcatSignal, Signal, always, always_comb, always_seq, block, intbv, modbv
+from myhdl import Signal, always, always_comb, always_seq, block, intbv, modbv
 
 from rtl.bcnn.config import CHUNK, FLIP, MINIMUM, THRESHOLD_BITS
 from rtl.bcnn.maps import index_bits
 from rtl.bcnn.walk import count_places, place
 from rtl.convert import unused
+from rtl.lib.buses import joined
 from rtl.lib.ram import ram
 from rtl.lib.stream import bit, signed, word
 
@@ -141,7 +142,7 @@ def collect(clk, rst, finish, totals, write, write_address, write_data, chunk, l
         flagging = []
         unused(minimum, "nothing is pooled")
     unused(spot.row, "chunks are counted where they are written")
-    bits = ConcatSignal(*reversed(collected)) if len(collected) > 1 else collected[0]
+    bits = joined(collected)
     unused(write_data(len(write_data), MINIMUM + 1), "a parameter is shorter than its place in the stream")
 
     @always_comb

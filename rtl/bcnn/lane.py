@@ -1,9 +1,10 @@
 """One output of an engine: the sum of a step's products, added to what the steps before gave."""
 
-from myhdl import ConcatSignal, always, always_comb, block, intbv
+from myhdl import always, always_comb, block, intbv
 
 from rtl.bcnn.config import NUMBER_WORD
 from rtl.bcnn.popcount import TOGETHER, WORD, count_fields, field_words, sum_fields
+from rtl.lib.buses import filled, joined
 from rtl.lib.stream import signed, word
 
 LANE_LATENCY = 3  # from a step's window to `total`
@@ -28,11 +29,6 @@ def accumulate(clk, enable, first, gain, counted, total):
             total.next = base + step
 
     return measure, choose, add
-
-
-def filled(bits, width):
-    """A bus with zeros above, to so many bits."""
-    return bits if len(bits) == width else ConcatSignal("0" * (width - len(bits)), bits)
 
 
 @block
@@ -67,7 +63,7 @@ def long_words(parts, bits):
         for low in range(0, len(part), used_bits(bits)):
             high = min(low + used_bits(bits), len(part))
             words.append(filled(part(high, low) if (high, low) != (len(part), 0) else part, NUMBER_WORD))
-    return words[0] if len(words) == 1 else ConcatSignal(*reversed(words))
+    return joined(words)
 
 
 @block

@@ -12,6 +12,7 @@ from rtl.bcnn.requests import feed, find_drained, requests
 from rtl.bcnn.scores import buffer_words, image_words, score_engine
 from rtl.bcnn.weights import Words, entry_write, load_section, section, take_turns_loading
 from rtl.convert import unused
+from rtl.lib.buses import filled, joined
 from rtl.lib.counters import COUNTER_BITS
 from rtl.lib.stream import word
 
@@ -30,8 +31,8 @@ def load(clk, rst, words, weight_writes, parameter_writes, layers):
                                     layer.parameter_bits))
     turning = take_turns_loading(clk, rst, taken, ended, active, words.ready, len(sections))
     linking = [link_section(active(n), sections[n]) for n in range(len(sections))]
-    all_taken = ConcatSignal(*reversed([each.taken for each in sections]))
-    all_ended = ConcatSignal(*reversed([each.ended for each in sections]))
+    all_taken = joined([each.taken for each in sections])
+    all_ended = joined([each.ended for each in sections])
 
     @always_comb
     def join():
@@ -102,7 +103,7 @@ def observe(clk, taps, maps, lane_counters, obs, cfg):
     valid, image, address, tag = [
         joined([getattr(each, name) for each in taps]) for name in ("valid", "image", "address", "tag")
     ]
-    data, counters = joined([pad(each.data, 8 * cfg.tap_bytes) for each in taps]), joined(lane_counters)
+    data, counters = joined([filled(each.data, 8 * cfg.tap_bytes) for each in taps]), joined(lane_counters)
     ends, images = joined([each.filled for each in maps[1:]]), joined([each.made for each in maps[1:]])
 
     @always_comb
@@ -120,16 +121,6 @@ def observe(clk, taps, maps, lane_counters, obs, cfg):
         obs.counters.next = counters
 
     return labelling, show_taps, show_ends
-
-
-def joined(parts):
-    """Signals as one, the first lowest."""
-    return ConcatSignal(*reversed(parts)) if len(parts) > 1 else parts[0]
-
-
-def pad(bits, width):
-    """Bits with zeros above."""
-    return bits if len(bits) == width else ConcatSignal("0" * (width - len(bits)), bits)
 
 
 @block

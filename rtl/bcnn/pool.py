@@ -3,8 +3,10 @@
 from myhdl import ConcatSignal, Signal, always, always_comb, always_seq, block, intbv
 
 from rtl.bcnn.collect import made_chunk
-from rtl.bcnn.window import forward, joined
+from rtl.bcnn.maps import index_bits
+from rtl.bcnn.window import forward
 from rtl.convert import unused
+from rtl.lib.buses import joined
 from rtl.lib.stream import bit, word
 
 POOL_LATENCY = 1
@@ -56,7 +58,7 @@ def line_memory(clk, write, address, data, read_address, kept, depth):
 @block
 def count_rows(clk, rst, row_ends, ends, opening, closing, rows):
     """Where in its window a row is."""
-    number = word(max(1, (rows - 1).bit_length()))
+    number = word(index_bits(rows))
 
     @always_comb
     def tell():

@@ -1,6 +1,6 @@
 """The last layer's results: sums times a factor plus an offset, 32 bits each, collected in memory words."""
 
-from myhdl import ConcatSignal, Signal, always, always_comb, always_seq, block, concat, intbv, modbv
+from myhdl import Signal, always, always_comb, always_seq, block, concat, intbv, modbv
 
 from rtl.bcnn.collect import read_parameters
 from rtl.bcnn.config import CHUNK, FACTOR_BITS, SCORE_BITS
@@ -8,6 +8,7 @@ from rtl.bcnn.engine import sums
 from rtl.bcnn.maps import index_bits
 from rtl.bcnn.walk import count_places, place
 from rtl.convert import unused
+from rtl.lib.buses import joined
 from rtl.lib.delay import delay_control
 from rtl.lib.fifo import fifo
 from rtl.lib.stream import bit, signed, stream, word
@@ -99,7 +100,7 @@ def collect_words(clk, rst, valid, ends, score, words):
     # A process for each, since a slice at a variable place becomes a shifter over the whole word.
     kept = [word(SCORE_BITS) for _ in range(count)]
     keeping = [keep_score(clk, valid, number, n, score, kept[n]) for n in range(count)]
-    collected = ConcatSignal(*reversed(kept))
+    collected = joined(kept)
     there = bit()
 
     @always_seq(clk.posedge, reset=rst)

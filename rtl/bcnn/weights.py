@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from myhdl import ConcatSignal, Signal, always, always_comb, always_seq, block, modbv
+from myhdl import Signal, always, always_comb, always_seq, block, modbv
 
 from rtl.bcnn.config import WORD_BITS
 from rtl.bcnn.maps import index_bits
 from rtl.convert import unused
+from rtl.lib.buses import joined
 from rtl.lib.ram import ram
 from rtl.lib.stream import bit, word
 
@@ -156,7 +157,7 @@ def weight_memory(clk, enable, write, address, weights, depth):
     memories = [
         ram(clk, enables[n], write.address, write.data(sizes[n], 0), address, read[n], depth) for n in range(parts)
     ]
-    whole = ConcatSignal(*reversed(read)) if parts > 1 else read[0]
+    whole = joined(read)
     if max(sizes) < width:
         unused(write.data(width, max(sizes)), "a step's weights are shorter than their place in the stream")
 

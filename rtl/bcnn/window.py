@@ -1,9 +1,10 @@
 """From rows of a map to what each lane sees of them: neighbouring columns, all channels of a slice side by side."""
 
-from myhdl import ConcatSignal, always, always_comb, block
+from myhdl import always, always_comb, block
 
 from rtl.bcnn.lane import register
 from rtl.convert import unused
+from rtl.lib.buses import joined
 from rtl.lib.stream import word
 
 
@@ -54,11 +55,6 @@ def reads_outside(layer):
     """Rows of a step may lie outside the map: what they hold must be replaced."""
     padded = layer.padding[0] or layer.padding[2]
     return bool(padded and (layer.padding_value or layer.rows_at_once > 1))
-
-
-def joined(parts):
-    """Signals and strings of bits as one, the first lowest; neighbouring slices of one Signal should come as one."""
-    return parts[0] if len(parts) == 1 else ConcatSignal(*reversed(parts))
 
 
 def interleaved(layer, banks):
