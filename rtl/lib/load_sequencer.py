@@ -26,7 +26,7 @@ def load_sequencer(
     fetch_count,
     fetch_ended,
     base,
-    in_flight,
+    engaged,
     state,
     mismatch,
     configured,
@@ -34,7 +34,7 @@ def load_sequencer(
 ):
     """Configures: a header, then as many words as it says, which must be `words`.
 
-    in_flight: requests are in the pipeline. Latency: three cycles from the header to the fetch of the words.
+    engaged: requests wait or are in the pipeline. Latency: three cycles from the header to the fetch of the words.
     """
     now, right, accepted = Signal(State.IDLE), bit(), bit()
 
@@ -90,16 +90,27 @@ def load_sequencer(
 
     @always_comb
     def tell():
-        state.idle.next = now == State.IDLE and not in_flight
+        state.idle.next = now == State.IDLE and not engaged
         state.header.next = now == State.HEADER
         state.running.next = now == State.LOAD
-        state.busy.next = (now != State.IDLE and now != State.HALTED) or (in_flight and not failed)
+        state.busy.next = (now != State.IDLE and now != State.HALTED) or (engaged and not failed)
 
     return check, accept, follow, address, tell
 
 
 @block
-def pass_requests(clk, rst, run, failed, waiting, request, request_done, in_flight, state, completed):
+def find_engaged(in_flight, asked, engaged):
+    """A pipeline is busy from the RUN on, not only when its first image has come."""
+
+    @always_comb
+    def find():
+        engaged.next = in_flight or asked
+
+    return find
+
+
+@block
+def pass_requests(clk, rst, run, failed, waiting, request, request_done, engaged, state, completed):
     """Requests from the queue to the pipeline, and their completions back. Combinational, but for the counts."""
 
     @always_comb
@@ -120,7 +131,7 @@ def pass_requests(clk, rst, run, failed, waiting, request, request_done, in_flig
     def count():
         if run:
             state.counting.next = True
-        elif failed or (not in_flight and not waiting.valid):
+        elif failed or not engaged:
             state.counting.next = False
 
     return forward, complete, count

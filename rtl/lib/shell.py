@@ -21,7 +21,7 @@ from rtl.lib.control import (
 )
 from rtl.lib.counters import COUNTER_BITS, Activity, counter_bank
 from rtl.lib.instruction_fetch import instruction_fetch
-from rtl.lib.load_sequencer import load_sequencer, pass_requests
+from rtl.lib.load_sequencer import find_engaged, load_sequencer, pass_requests
 from rtl.lib.read_arbiter import read_arbiter
 from rtl.lib.read_port import read_port
 from rtl.lib.register_file import host_registers, interrupts, register_file, shown_registers
@@ -125,17 +125,6 @@ def control_side(clk, rst, ctrl, request, acknowledge, host, shown, counters, co
 
 
 @block
-def find_engaged(in_flight, asked, engaged):
-    """A pipeline is busy from the RUN on, not only when its first image has come."""
-
-    @always_comb
-    def find():
-        engaged.next = in_flight or asked
-
-    return find
-
-
-@block
 def measure_traffic(clk, rst, mem, core, advanced, bytes_read):
     """advanced: bus or core moved, a cycle ago; bytes_read: bytes that come in this cycle."""
     memory_bytes = len(mem.wstrb)
@@ -160,7 +149,7 @@ def measure_traffic(clk, rst, mem, core, advanced, bytes_read):
 
 
 @block
-def feed_core(fetched, index, state, header_taken, halt, base, core):
+def route_words(fetched, index, state, header_taken, halt, core):
     """Sends what was fetched to the core, or the header to the control. Combinational."""
 
     @always_comb
@@ -168,8 +157,16 @@ def feed_core(fetched, index, state, header_taken, halt, base, core):
         core.instruction.data.next = fetched.data
         core.instruction.valid.next = fetched.valid and state.running and not halt
         core.instruction_index.next = index
+        core.halt.next = halt
         header_taken.next = fetched.valid and state.header
         fetched.ready.next = state.header or (state.running and not halt and core.instruction.ready)
+
+    return route
+
+
+@block
+def place_image(base, core):
+    """Where the image at hand lies, for a core that runs one after the other. Combinational."""
 
     @always_comb
     def place():
@@ -177,31 +174,21 @@ def feed_core(fetched, index, state, header_taken, halt, base, core):
         core.input_base.next = base.source
         core.output_base.next = base.result
         core.image.next = base.image
-        core.halt.next = halt
 
-    return route, place
+    return place
 
 
 @block
-def feed_pipeline(fetched, index, state, header_taken, halt, header, core):
-    """The same for a pipeline, which takes its words at CONFIGURE."""
-
-    @always_comb
-    def route():
-        core.instruction.data.next = fetched.data
-        core.instruction.valid.next = fetched.valid and state.running and not halt
-        core.instruction_index.next = index
-        header_taken.next = fetched.valid and state.header
-        fetched.ready.next = state.header or (state.running and not halt and core.instruction.ready)
+def describe_images(state, header, core):
+    """What a pipeline has to know of images. Combinational."""
 
     @always_comb
     def place():
         core.input_bytes.next = header.input_bytes
         core.output_bytes.next = header.output_bytes
         core.counting.next = state.counting
-        core.halt.next = halt
 
-    return route, place
+    return place
 
 
 @block
@@ -313,21 +300,23 @@ def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash, words=0):
             configured,
             words,
         )
-        working = find_engaged(core.in_flight, waiting.valid, engaged)
-        passing = pass_requests(
-            clk,
-            core.clear,
-            run,
-            failed,
-            waiting,
-            core.request,
-            core.request_done,
-            core.in_flight,
-            state,
-            completed,
-        )
-        feed = feed_pipeline(fetched, fetched_index, state, header_taken, halt, header, core)
-        own_events = [working]
+        passing = [
+            find_engaged(core.in_flight, waiting.valid, engaged),
+            pass_requests(
+                clk,
+                core.clear,
+                run,
+                failed,
+                waiting,
+                core.request,
+                core.request_done,
+                engaged,
+                state,
+                completed,
+            ),
+        ]
+        placing = describe_images(state, header, core)
+        own_events = []
         unused(writes_idle, "a pipeline knows which of its stores are done")
     else:
         sequence = sequencer(
@@ -356,8 +345,9 @@ def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash, words=0):
             completed,
         )
         passing = gather_faults(clk, core.clear, core, fault)
-        feed = feed_core(fetched, fetched_index, state, header_taken, halt, base, core)
+        placing = place_image(base, core)
         own_events = observe_layers(core, counters, obs)
+    feed = route_words(fetched, fetched_index, state, header_taken, halt, core)
     header_reader = read_header(clk, header_taken, fetched.data, header)
     header_check = check_header(
         clk,
@@ -463,6 +453,7 @@ def shell(clk, rst, irq, ctrl, mem, obs, core, config_hash, words=0):
         header_reader,
         header_check,
         feed,
+        placing,
         memory,
         errors,
         traffic,

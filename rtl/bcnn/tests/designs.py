@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from myhdl import ConcatSignal, Signal, always, always_comb, always_seq, block, intbv, modbv
+from myhdl import Signal, always, always_comb, always_seq, block, intbv, modbv
 
 from rtl.bcnn.collect import collect, made_chunks
 from rtl.bcnn.count import count_work, find_activity, sum_products
@@ -44,15 +44,11 @@ from rtl.bcnn.window import (
     strips,
 )
 from rtl.convert import unused
+from rtl.lib.buses import joined
 from rtl.lib.counters import COUNTER_BITS
 from rtl.lib.delay import delay_control
 from rtl.lib.run_queue import descriptor
 from rtl.lib.stream import beats, bit, reset, signed, stream, transfer, word
-
-
-def joined(parts):
-    """Signals as one, the first lowest."""
-    return ConcatSignal(*reversed(parts)) if len(parts) > 1 else parts[0]
 
 
 def cut(bus, widths):

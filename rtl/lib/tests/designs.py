@@ -13,7 +13,7 @@ from rtl.lib.control import progress
 from rtl.lib.delay import delay, delay_control
 from rtl.lib.fifo import fifo, small_fifo
 from rtl.lib.instruction_fetch import instruction_fetch
-from rtl.lib.load_sequencer import load_sequencer, pass_requests
+from rtl.lib.load_sequencer import find_engaged, load_sequencer, pass_requests
 from rtl.lib.ram import ram
 from rtl.lib.read_port import read_port
 from rtl.lib.requantiser import requantiser, scaled_operand
@@ -191,7 +191,8 @@ def loading(
     completed,
 ):
     """The load sequencer and the passing of requests, with what they say of their progress as ports; halt: failed."""
-    state = progress()
+    state, engaged = progress(), bit()
+    finding = find_engaged(in_flight, waiting.valid, engaged)
     life = load_sequencer(
         clk,
         rst,
@@ -207,13 +208,13 @@ def loading(
         fetch_count,
         fetch_ended,
         base,
-        in_flight,
+        engaged,
         state,
         mismatch,
         configured_now,
         LOADED_WORDS,
     )
-    passing = pass_requests(clk, rst, run, halt, waiting, request, request_done, in_flight, state, completed)
+    passing = pass_requests(clk, rst, run, halt, waiting, request, request_done, engaged, state, completed)
 
     @always_comb
     def show():
@@ -225,7 +226,7 @@ def loading(
         counting.next = state.counting
         completed_runs.next = state.completed
 
-    return life, passing, show
+    return finding, life, passing, show
 
 
 def loading_7():

@@ -67,8 +67,9 @@ class Life(Agent):
             "configured_now": fresh and phase == "idle" and self.events[-1:] == ["loaded"],
         }
         state = {"takes_header": phase == "header", "running": phase == "loading" and not fresh}
-        alive = bool(self.p["in_flight"]) and not self.next["halt"]
-        state |= {"idle": phase == "idle" and not self.p["in_flight"]}
+        engaged = bool(self.p["in_flight"] or self.p["waiting_valid"])
+        alive = engaged and not self.next["halt"]
+        state |= {"idle": phase == "idle" and not engaged}
         state |= {"busy": phase not in ("idle", "failed") or alive, "configured": self.configured}
         assert {name: seen[name] for name in pulses | state} == pulses | state, (cycle, phase, self.since)
         if pulses["fetch_start"]:
