@@ -28,6 +28,8 @@ PYTHON = f"PYTHON3={sys.executable}"
 # The package's verilated.mk carries the paths and blanks of the machine that built it.
 PACKAGE_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include CXX=g++ LINK=g++ AR=ar"
 SEEDS = 2**31 - 1
+COCOTB_MAIN = str(cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp")
+MAIN = Path(__file__).with_name("verilator_main.cpp")
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Verilator:
 
 
 class _Runner(Commands, cocotb_tools.runner.Verilator):
-    """cocotb's Verilator, without making every signal public and with FST in place of VCD."""
+    """cocotb's Verilator, without making every signal public, with FST in place of VCD and a main() of our own."""
 
     runtime_library = Path()
 
@@ -89,6 +91,7 @@ class _Runner(Commands, cocotb_tools.runner.Verilator):
     def _build_command(self) -> list[list[str]]:
         verilate, make = super()._build_command()
         verilate.remove("--public-flat-rw")  # raises if cocotb no longer passes it
+        verilate[verilate.index(COCOTB_MAIN)] = str(MAIN)
         verilate = ["--trace-fst" if word == "--trace" else word for word in verilate]
         return [verilate, *runtime_objects.copy_command(self.runtime_library, self.build_dir), make]
 
@@ -110,7 +113,7 @@ def runtime_arguments(seed: int, trace: Path | None, coverage: Path | None) -> l
 def cached_folder(build: Build) -> Path:
     """Where an equal build is kept."""
     facts = (*compile_facts(build), build.top, dict(build.parameters), dict(build.defines), build.timescale)
-    return cache_root() / f"verilator-{build.top}-{content_key(facts, build.sources, build.includes)}"
+    return cache_root() / f"verilator-{build.top}-{content_key(facts, (MAIN, *build.sources), build.includes)}"
 
 
 def runtime_library(build: Build) -> Path:

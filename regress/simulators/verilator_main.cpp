@@ -1,0 +1,135 @@
+// The model's main(), in place of cocotb's: the same steps, but VPI's callbacks are looked for only where there can be
+// some. Python sleeps for most of a simulation, so that a time step mostly is: evaluate, compare what is watched.
+//
+//   --trace             write a trace (in a model built for it)
+//   --trace-file FILE   its name
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "Vtop.h"
+#include "verilated.h"
+#include "verilated_vpi.h"
+#if VM_TRACE
+#include "verilated_fst_c.h"
+#endif
+
+extern "C" void vlog_startup_routines_bootstrap(); // registers what the VPI library brings
+
+namespace {
+
+constexpr uint64_t NEVER = ~0ULL;
+
+uint64_t now = 0;
+Vtop* top; // main() owns it: it must not outlive Verilator's own static objects
+#if VM_TRACE
+VerilatedFstC* trace;
+#endif
+
+bool call_watchers() {
+    bool called = false;
+    while (VerilatedVpi::callValueCbs()) called = true;
+    return called;
+}
+
+bool call(uint32_t reason) {
+    const bool called = VerilatedVpi::callCbs(reason);
+    return call_watchers() || called;
+}
+
+void evaluate() {
+    top->eval_step();
+    VerilatedVpi::clearEvalNeeded();
+}
+
+// Until nothing that was called writes a signal any more.
+void settle() {
+    do {
+        while (VerilatedVpi::evalNeeded()) {
+            evaluate();
+            VerilatedVpi::doInertialPuts();
+            call_watchers();
+        }
+        call(cbReadWriteSynch);
+        VerilatedVpi::doInertialPuts();
+        call_watchers();
+    } while (VerilatedVpi::evalNeeded());
+}
+
+// One time step; called: something was called at its begin. True if something was called in it, which may have asked
+// to be called again.
+bool step(bool called) {
+    evaluate();
+    if (called) VerilatedVpi::doInertialPuts();
+    called |= call_watchers();
+    if (called) settle();
+    top->eval_end_step();
+    if (called) VerilatedVpi::callCbs(cbReadOnlySynch);
+#if VM_TRACE
+    if (trace) trace->dump(now);
+#endif
+    return called;
+}
+
+// The time of the next step; NEVER: nothing is left to happen.
+uint64_t next_time() {
+    return std::min(VerilatedVpi::cbNextDeadline(), top->eventsPending() ? top->nextTimeSlot() : NEVER);
+}
+
+void simulate() {
+    VerilatedVpi::callCbs(cbStartOfSimulation);
+    call_watchers();
+    for (bool called = true; !Verilated::gotFinish();) {
+        called = step(called);
+        const uint64_t next = next_time();
+        if (next == NEVER) break;
+        now = next;
+        const bool due = next == VerilatedVpi::cbNextDeadline();
+        if (called) called = call(cbNextSimTime);
+        if (due) called |= call(cbAfterDelay);
+    }
+}
+
+void open_trace(int count, char** words) {
+#if VM_TRACE
+    const char* file = "dump.fst";
+    bool wanted = false;
+    for (int n = 1; n < count; ++n) {
+        if (std::string(words[n]) == "--trace") wanted = true;
+        if (std::string(words[n]) == "--trace-file" && n + 1 < count) file = words[n + 1];
+    }
+    Verilated::traceEverOn(true);
+    if (!wanted) return;
+    trace = new VerilatedFstC; // never deleted: what could be called at the exit still looks at it
+    top->trace(trace, 99);
+    trace->open(file);
+#endif
+}
+
+void end() {
+    VerilatedVpi::callCbs(cbEndOfSimulation);
+#if VM_TRACE
+    if (trace) trace->close();
+#endif
+#if VM_COVERAGE
+    VerilatedCov::write();
+#endif
+}
+
+}  // namespace
+
+double sc_time_stamp() { return now; }
+
+int main(int count, char** words) {
+    Verilated::commandArgs(count, words);
+    Verilated::fatalOnVpiError(false);
+    const auto model = std::make_unique<Vtop>("");
+    top = model.get();
+    open_trace(count, words);
+    vlog_startup_routines_bootstrap();
+    Verilated::addExitCb([](void*) { end(); }, nullptr);
+    simulate();
+    top->final();
+    end();
+    return Verilated::threadContextp()->errorCount() > 0;
+}
