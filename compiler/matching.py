@@ -20,23 +20,22 @@ Tensors = Mapping[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class Plan:
-    """How records show one tensor, each block of it once. chosen: the records; used: (records, lanes, blocks of
-    a lane), which of their blocks mean something; target: the blocks of the tensor that these are, in order."""
+    """How records show one tensor, each block of it once. chosen: the records; source: for each block of the tensor,
+    which it is of all blocks of all lanes of these records."""
 
     canvas: Canvas
     chosen: Indices
-    used: npt.NDArray[np.bool_]
-    target: Indices
+    source: Indices
 
     def shows(self, taps: Records, lane_bits: int, golden: npt.NDArray[Any]) -> bool:
         """Whether the records' data are golden's."""
         data, grain = taps["data"][self.chosen], self.canvas.grain
-        blocks = golden.reshape(-1, grain.block)
         if grain.bits == 1 and grain.block == lane_bits:
-            lanes = data.view(np.uint8).reshape(*self.used.shape[:2], lane_bits // 8)
-            bits = np.packbits(blocks > 0, axis=1, bitorder="little")
-            return np.array_equal(lanes[self.used[:, :, 0]], bits[self.target])
-        return np.array_equal(self.canvas.decoded(data, lane_bits)[self.used], blocks[self.target])
+            lanes = data.reshape(-1).view(f"u{lane_bits // 8}")
+            packed = np.packbits(golden.reshape(-1) > 0, bitorder="little").view(lanes.dtype)
+            return np.array_equal(lanes[self.source], packed)
+        blocks = self.canvas.decoded(data, lane_bits).reshape(-1, grain.block)
+        return np.array_equal(blocks[self.source], golden.reshape(-1, grain.block))
 
 
 @dataclass
@@ -88,4 +87,4 @@ class Matcher:
         target = place[used]
         if not np.array_equal(np.sort(target), np.arange(len(canvas.record))):
             return None
-        return Plan(canvas, chosen, used, target)
+        return Plan(canvas, chosen, np.flatnonzero(used)[np.argsort(target)])

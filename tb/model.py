@@ -15,6 +15,7 @@ from tb.variants import find_config
 HDL = Path(__file__).parent / "hdl"
 RTL = Path(__file__).parents[1] / "rtl"
 TOP = "tb_top"
+CLOCK = "clk"
 MEMORY_BYTES = {"icarus": 1 << 22, "verilator": 1 << 25}
 ARGUMENTS = {"verilator": ("-Wno-fatal", "-Wno-lint"), "icarus": ()}  # lint is for the design, and done apart
 
@@ -54,6 +55,7 @@ def bench_build(variant: str, config_name: str, simulator: str, trace: bool, cov
         },
         defines={"ASSAY_DUT": design.top},
         arguments=ARGUMENTS.get(simulator, ()),
+        clock=CLOCK,
         trace=trace,
         coverage=coverage,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,9 @@ class RecordReader:
 
     def read(self) -> Records:
         """The new records, at times none."""
-        with self.path.open("rb") as file:
+        with FileIO(self.path) as file:  # unbuffered: this is called for every end of a layer
             file.seek(self.offset)
-            data = file.read()
+            data = file.readall()
         count = len(data) // self.dtype.itemsize
         self.offset += count * self.dtype.itemsize
         return np.frombuffer(data, self.dtype, count)

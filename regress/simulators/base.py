@@ -25,7 +25,8 @@ class Build:
     """One executable model. Equal builds are made once (`build_dir` None: kept in the cache by content).
 
     `sources` are Verilog, SystemVerilog and, for Verilator, control (.vlt) files; `arguments` go to the
-    simulator's compiler as they are. No signal is public unless a control file says so.
+    simulator's compiler as they are. No signal is public unless a control file says so. `clock` is an input of the top
+    module that Verilator's model drives by itself; the sources make it themselves under every other simulator.
     """
 
     sources: tuple[Path, ...]
@@ -37,6 +38,7 @@ class Build:
     trace: bool = False
     coverage: bool = False
     timescale: tuple[str, str] = ("1ns", "1ps")
+    clock: str = ""
     build_dir: Path | None = None
 
 

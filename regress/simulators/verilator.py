@@ -28,6 +28,7 @@ PYTHON = f"PYTHON3={sys.executable}"
 # The package's verilated.mk carries the paths and blanks of the machine that built it.
 PACKAGE_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include CXX=g++ LINK=g++ AR=ar"
 SEEDS = 2**31 - 1
+HALF_PERIOD = 5000  # of Build.clock, in units of the precision
 COCOTB_MAIN = str(cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp")
 MAIN = Path(__file__).with_name("verilator_main.cpp")
 
@@ -99,8 +100,9 @@ class _Runner(Commands, cocotb_tools.runner.Verilator):
 def build_arguments(build: Build) -> list[str]:
     """Verilator's arguments for a build, beside those of cocotb."""
     fixed = ["--timing", "--x-initial", "unique", "-O3", "--output-split", "20000"]
-    coroutines = ["-CFLAGS", "-fcoroutines -std=gnu++20"]
-    return [*fixed, *coroutines, *(["--coverage-line"] if build.coverage else [])]
+    clock = f"-DASSAY_CLOCK={build.clock} -DASSAY_HALF_PERIOD={HALF_PERIOD}" if build.clock else ""
+    flags = ["-CFLAGS", f"-fcoroutines -std=gnu++20 {clock}".strip()]
+    return [*fixed, *flags, *(["--coverage-line"] if build.coverage else [])]
 
 
 def runtime_arguments(seed: int, trace: Path | None, coverage: Path | None) -> list[str]:

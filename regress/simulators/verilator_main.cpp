@@ -1,5 +1,7 @@
 // The model's main(), in place of cocotb's: the same steps, but VPI's callbacks are looked for only where there can be
 // some. Python sleeps for most of a simulation, so that a time step mostly is: evaluate, compare what is watched.
+// A clock that is an input of the top module (ASSAY_CLOCK) is driven here: a delay in HDL costs a coroutine and a second
+// evaluation at every edge.
 //
 //   --trace             write a trace (in a model built for it)
 //   --trace-file FILE   its name
@@ -19,8 +21,13 @@ extern "C" void vlog_startup_routines_bootstrap(); // registers what the VPI lib
 namespace {
 
 constexpr uint64_t NEVER = ~0ULL;
+#ifdef ASSAY_CLOCK
+constexpr uint64_t HALF_PERIOD = ASSAY_HALF_PERIOD;
+#else
+constexpr uint64_t HALF_PERIOD = NEVER;
+#endif
 
-uint64_t now = 0;
+uint64_t now = 0, next_edge = HALF_PERIOD;
 Vtop* top; // main() owns it: it must not outlive Verilator's own static objects
 #if VM_TRACE
 VerilatedFstC* trace;
@@ -73,10 +80,21 @@ bool step(bool called) {
 
 // The time of the next step; NEVER: nothing is left to happen.
 uint64_t next_time() {
-    return std::min(VerilatedVpi::cbNextDeadline(), top->eventsPending() ? top->nextTimeSlot() : NEVER);
+    const uint64_t delay = top->eventsPending() ? top->nextTimeSlot() : NEVER;
+    return std::min({delay, next_edge, static_cast<uint64_t>(VerilatedVpi::cbNextDeadline())});
+}
+
+void drive_clock() {
+#ifdef ASSAY_CLOCK
+    if (now == 0) top->ASSAY_CLOCK = 0; // as every register it may have begun at random
+    if (now != next_edge) return;
+    top->ASSAY_CLOCK = !top->ASSAY_CLOCK;
+    next_edge += HALF_PERIOD;
+#endif
 }
 
 void simulate() {
+    drive_clock();
     VerilatedVpi::callCbs(cbStartOfSimulation);
     call_watchers();
     for (bool called = true; !Verilated::gotFinish();) {
@@ -84,6 +102,7 @@ void simulate() {
         const uint64_t next = next_time();
         if (next == NEVER) break;
         now = next;
+        drive_clock();
         const bool due = next == VerilatedVpi::cbNextDeadline();
         if (called) called = call(cbNextSimTime);
         if (due) called |= call(cbAfterDelay);

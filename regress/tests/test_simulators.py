@@ -25,15 +25,24 @@ def simulator(request: pytest.FixtureRequest) -> Simulator:
     return found
 
 
-def simulate(simulator: Simulator, tmp_path: Path, testcase: str, **changes: object) -> Outcome:
+def simulate(
+    simulator: Simulator, tmp_path: Path, testcase: str, build: Build = BUILD, **changes: object
+) -> Outcome:
     """Run one of the counter's cocotb tests."""
-    run = Run(simulator.build(BUILD), "counter", "regress.tests.counter.cocotb_tests", tmp_path, testcase)
+    run = Run(simulator.build(build), "counter", "regress.tests.counter.cocotb_tests", tmp_path, testcase)
     return simulator.run(replace(run, **changes))  # type: ignore[arg-type]  # fields are given by name
 
 
 def test_passes_with_a_clock_made_in_hdl(simulator: Simulator, tmp_path: Path) -> None:
     outcome = simulate(simulator, tmp_path, "counts")
     assert (outcome.tests, outcome.failures, outcome.passed) == (1, (), True)
+
+
+def test_passes_with_a_clock_that_the_model_drives(simulator: Simulator, tmp_path: Path) -> None:
+    clocked = replace(BUILD, defines={"CLOCK_INPUT": "1"}, clock="clk")
+    assert simulate(simulator, tmp_path, "counts", build=clocked).passed
+    assert simulate(simulator, tmp_path, "counts_edges", build=clocked).passed
+    assert simulate(simulator, tmp_path, "fails", build=clocked).failures
 
 
 def test_equal_build_is_found_in_the_cache(simulator: Simulator) -> None:

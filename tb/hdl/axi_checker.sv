@@ -2,6 +2,16 @@
 // A broken rule adds one to `failures` and a line "cycle rule" to checks_memory.txt (the first 100).
 // Rules on unknown values are for a four-state simulator; unstrobed write bytes may be unknown, for nobody sees them.
 /* verilator lint_off BLKSEQ */
+// A macro, for a task's argument would be cleared in every cycle.
+`define FAIL(RULE) \
+    begin \
+        failures = failures + 1; \
+        if (failures <= 100) begin \
+            $fdisplay(file, "%0d %0s", cycle, RULE); \
+            $fflush(file); \
+        end \
+    end
+
 module axi_checker #(
     parameter integer BYTES = 16,
     parameter integer IDS = 4,         // IDs in use are below this
@@ -72,40 +82,30 @@ module axi_checker #(
     reg [6:0] answers [0:3];
     integer reads, writes, file, id;
 
-    task automatic fail(input [8*80-1:0] rule);
-        begin
-            failures = failures + 1;
-            if (failures <= 100) begin
-                $fdisplay(file, "%0d %0s", cycle, rule);
-                $fflush(file);
-            end
-        end
-    endtask
-
     task automatic check_address(input [31:0] address, input [7:0] length, input [2:0] size,
                                  input [1:0] burst, input [1:0] number);
         begin
-            if (size != SIZE) fail("address: size is not the width of the port");
-            if (burst != INCREMENTING) fail("address: burst is not INCR");
-            if ((address & (BYTES - 1)) != 0) fail("address: not aligned to the port");
+            if (size != SIZE) `FAIL("address: size is not the width of the port")
+            if (burst != INCREMENTING) `FAIL("address: burst is not INCR")
+            if ((address & (BYTES - 1)) != 0) `FAIL("address: not aligned to the port")
             if ({20'd0, address[11:0]} + ({24'd0, length} + 1) * BYTES > 4096)
-                fail("address: burst crosses a 4 KB boundary");
-            if ({30'd0, number} >= IDS) fail("address: ID out of range");
+                `FAIL("address: burst crosses a 4 KB boundary")
+            if ({30'd0, number} >= IDS) `FAIL("address: ID out of range")
         end
     endtask
 
     task automatic check_held;
         begin
-            if (held_ar && !arvalid) fail("AR: valid fell before ready");
-            if (held_ar && arvalid && ar !== last_ar) fail("AR: payload changed before ready");
-            if (held_aw && !awvalid) fail("AW: valid fell before ready");
-            if (held_aw && awvalid && aw !== last_aw) fail("AW: payload changed before ready");
-            if (held_w && !wvalid) fail("W: valid fell before ready");
-            if (held_w && wvalid && w !== last_w) fail("W: payload changed before ready");
-            if (held_r && !rvalid) fail("R: valid fell before ready");
-            if (held_r && rvalid && r !== last_r) fail("R: payload changed before ready");
-            if (held_b && !bvalid) fail("B: valid fell before ready");
-            if (held_b && bvalid && b !== last_b) fail("B: payload changed before ready");
+            if (held_ar && !arvalid) `FAIL("AR: valid fell before ready")
+            if (held_ar && arvalid && ar !== last_ar) `FAIL("AR: payload changed before ready")
+            if (held_aw && !awvalid) `FAIL("AW: valid fell before ready")
+            if (held_aw && awvalid && aw !== last_aw) `FAIL("AW: payload changed before ready")
+            if (held_w && !wvalid) `FAIL("W: valid fell before ready")
+            if (held_w && wvalid && w !== last_w) `FAIL("W: payload changed before ready")
+            if (held_r && !rvalid) `FAIL("R: valid fell before ready")
+            if (held_r && rvalid && r !== last_r) `FAIL("R: payload changed before ready")
+            if (held_b && !bvalid) `FAIL("B: valid fell before ready")
+            if (held_b && bvalid && b !== last_b) `FAIL("B: payload changed before ready")
         end
     endtask
 
@@ -132,7 +132,7 @@ module axi_checker #(
             read_beats[{arid, tail}] = {1'b0, arlen} + 1;
             read_count[arid] = read_count[arid] + 1;
             reads = reads + 1;
-            if (reads > OUTSTANDING) fail("AR: too many reads outstanding");
+            if (reads > OUTSTANDING) `FAIL("AR: too many reads outstanding")
         end
     endtask
 
@@ -140,10 +140,10 @@ module axi_checker #(
         reg [7:0] slot;
         begin
             slot = {rid, read_head[rid]};
-            if (read_count[rid] == 0) fail("R: no read of this ID is outstanding");
+            if (read_count[rid] == 0) `FAIL("R: no read of this ID is outstanding")
             else begin
                 read_beats[slot] = read_beats[slot] - 1;
-                if (rlast != (read_beats[slot] == 0)) fail("R: last is not at the end of the burst");
+                if (rlast != (read_beats[slot] == 0)) `FAIL("R: last is not at the end of the burst")
                 if (rlast || read_beats[slot] == 0) begin
                     read_head[rid] = read_head[rid] + 1;
                     read_count[rid] = read_count[rid] - 1;
@@ -162,15 +162,15 @@ module axi_checker #(
             write_id[tail] = awid;
             write_count = write_count + 1;
             writes = writes + 1;
-            if (writes > OUTSTANDING) fail("AW: too many writes outstanding");
+            if (writes > OUTSTANDING) `FAIL("AW: too many writes outstanding")
         end
     endtask
 
     task automatic write_beat;
-        if (write_count == 0) fail("W: data without an address");
+        if (write_count == 0) `FAIL("W: data without an address")
         else begin
             write_beats[write_head] = write_beats[write_head] - 1;
-            if (wlast != (write_beats[write_head] == 0)) fail("W: last is not at the end of the burst");
+            if (wlast != (write_beats[write_head] == 0)) `FAIL("W: last is not at the end of the burst")
             if (wlast || write_beats[write_head] == 0) begin
                 answers[write_id[write_head]] = answers[write_id[write_head]] + 1;
                 write_head = write_head + 1;
@@ -180,7 +180,7 @@ module axi_checker #(
     endtask
 
     task automatic write_answer;
-        if (answers[bid] == 0) fail("B: no write of this ID is finished");
+        if (answers[bid] == 0) `FAIL("B: no write of this ID is finished")
         else begin
             answers[bid] = answers[bid] - 1;
             writes = writes - 1;
@@ -191,14 +191,14 @@ module axi_checker #(
     task automatic check_unknown;
         integer lane;
         begin
-            if (^{arvalid, awvalid, wvalid, rready, bready} === 1'bx) fail("control output is unknown");
-            if (arvalid === 1 && ^ar === 1'bx) fail("AR: payload is unknown while valid");
-            if (awvalid === 1 && ^aw === 1'bx) fail("AW: payload is unknown while valid");
-            if (wvalid === 1 && ^{wstrb, wlast} === 1'bx) fail("W: strobe or last is unknown while valid");
+            if (^{arvalid, awvalid, wvalid, rready, bready} === 1'bx) `FAIL("control output is unknown")
+            if (arvalid === 1 && ^ar === 1'bx) `FAIL("AR: payload is unknown while valid")
+            if (awvalid === 1 && ^aw === 1'bx) `FAIL("AW: payload is unknown while valid")
+            if (wvalid === 1 && ^{wstrb, wlast} === 1'bx) `FAIL("W: strobe or last is unknown while valid")
             if (wvalid === 1)
                 for (lane = 0; lane < BYTES; lane = lane + 1)
                     if (wstrb[lane] === 1 && ^wdata[8*lane +: 8] === 1'bx)
-                        fail("W: a strobed byte is unknown while valid");
+                        `FAIL("W: a strobed byte is unknown while valid")
         end
     endtask
 `endif
@@ -220,7 +220,7 @@ module axi_checker #(
 
     always @(posedge clk) begin
         if (rst) begin
-            if (was_reset && (arvalid !== 0 || awvalid !== 0 || wvalid !== 0)) fail("valid is high in reset");
+            if (was_reset && (arvalid !== 0 || awvalid !== 0 || wvalid !== 0)) `FAIL("valid is high in reset")
             clear;
         end else begin
             check_held;
@@ -244,4 +244,5 @@ module axi_checker #(
         clear;
     end
 endmodule
+`undef FAIL
 /* verilator lint_on BLKSEQ */

@@ -1,6 +1,16 @@
 // Protocol checker of the AXI4-Lite control port: what the accelerator drives, and what the host drives.
 // A broken rule adds one to `failures` and a line "cycle rule" to checks_control.txt (the first 100).
 /* verilator lint_off BLKSEQ */
+// A macro, for a task's argument would be cleared in every cycle.
+`define FAIL(RULE) \
+    begin \
+        failures = failures + 1; \
+        if (failures <= 100) begin \
+            $fdisplay(file, "%0d %0s", cycle, RULE); \
+            $fflush(file); \
+        end \
+    end
+
 module lite_checker (
     input wire clk,
     input wire rst,
@@ -37,25 +47,15 @@ module lite_checker (
     reg [33:0] last_r;
     integer addresses, beats, reads, waiting, file;
 
-    task automatic fail(input [8*80-1:0] rule);
-        begin
-            failures = failures + 1;
-            if (failures <= 100) begin
-                $fdisplay(file, "%0d %0s", cycle, rule);
-                $fflush(file);
-            end
-        end
-    endtask
-
     task automatic check_held;
         begin
-            if (held_aw && (!awvalid || awaddr !== last_aw)) fail("AW: valid or payload changed before ready");
-            if (held_w && (!wvalid || {wdata, wstrb} !== last_w)) fail("W: valid or payload changed before ready");
-            if (held_b && !bvalid) fail("B: valid fell before ready");
-            if (held_b && bvalid && bresp !== last_b) fail("B: payload changed before ready");
-            if (held_ar && (!arvalid || araddr !== last_ar)) fail("AR: valid or payload changed before ready");
-            if (held_r && !rvalid) fail("R: valid fell before ready");
-            if (held_r && rvalid && {rdata, rresp} !== last_r) fail("R: payload changed before ready");
+            if (held_aw && (!awvalid || awaddr !== last_aw)) `FAIL("AW: valid or payload changed before ready")
+            if (held_w && (!wvalid || {wdata, wstrb} !== last_w)) `FAIL("W: valid or payload changed before ready")
+            if (held_b && !bvalid) `FAIL("B: valid fell before ready")
+            if (held_b && bvalid && bresp !== last_b) `FAIL("B: payload changed before ready")
+            if (held_ar && (!arvalid || araddr !== last_ar)) `FAIL("AR: valid or payload changed before ready")
+            if (held_r && !rvalid) `FAIL("R: valid fell before ready")
+            if (held_r && rvalid && {rdata, rresp} !== last_r) `FAIL("R: payload changed before ready")
         end
     endtask
 
@@ -77,10 +77,10 @@ module lite_checker (
     // An answer is due once address and data are taken; counting after it forbids an answer in the cycle before.
     task automatic check_answers;
         begin
-            if (bvalid && (addresses <= 0 || beats <= 0)) fail("B: answer without a write");
-            if (rvalid && reads <= 0) fail("R: answer without a read");
-            if (bvalid && bresp == EXCLUSIVE_OKAY) fail("B: EXOKAY is not a response of AXI4-Lite");
-            if (rvalid && rresp == EXCLUSIVE_OKAY) fail("R: EXOKAY is not a response of AXI4-Lite");
+            if (bvalid && (addresses <= 0 || beats <= 0)) `FAIL("B: answer without a write")
+            if (rvalid && reads <= 0) `FAIL("R: answer without a read")
+            if (bvalid && bresp == EXCLUSIVE_OKAY) `FAIL("B: EXOKAY is not a response of AXI4-Lite")
+            if (rvalid && rresp == EXCLUSIVE_OKAY) `FAIL("R: EXOKAY is not a response of AXI4-Lite")
             if (bvalid && bready) begin
                 addresses = addresses - 1;
                 beats = beats - 1;
@@ -96,16 +96,16 @@ module lite_checker (
         begin
             waiting = (awvalid || wvalid || arvalid || addresses > 0 || reads > 0)
                       && !(bvalid || rvalid) ? waiting + 1 : 0;
-            if (waiting == PATIENCE) fail("no answer");
+            if (waiting == PATIENCE) `FAIL("no answer")
         end
     endtask
 
 `ifndef VERILATOR
     task automatic check_unknown;
         begin
-            if (^{awready, wready, bvalid, arready, rvalid, irq} === 1'bx) fail("control output is unknown");
-            if (bvalid === 1 && ^bresp === 1'bx) fail("B: payload is unknown while valid");
-            if (rvalid === 1 && ^{rdata, rresp} === 1'bx) fail("R: payload is unknown while valid");
+            if (^{awready, wready, bvalid, arready, rvalid, irq} === 1'bx) `FAIL("control output is unknown")
+            if (bvalid === 1 && ^bresp === 1'bx) `FAIL("B: payload is unknown while valid")
+            if (rvalid === 1 && ^{rdata, rresp} === 1'bx) `FAIL("R: payload is unknown while valid")
         end
     endtask
 `endif
@@ -122,7 +122,7 @@ module lite_checker (
 
     always @(posedge clk) begin
         if (rst) begin
-            if (was_reset && (bvalid !== 0 || rvalid !== 0)) fail("valid is high in reset");
+            if (was_reset && (bvalid !== 0 || rvalid !== 0)) `FAIL("valid is high in reset")
             clear;
         end else begin
             check_held;
@@ -143,4 +143,5 @@ module lite_checker (
         clear;
     end
 endmodule
+`undef FAIL
 /* verilator lint_on BLKSEQ */

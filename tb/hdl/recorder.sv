@@ -10,6 +10,16 @@
 // Regions: records of regions.bin (on command): layer (0xFFFF: any), first byte, last byte. A strobed byte outside
 // every region of its layer is a failure, told in checks_regions.txt.
 /* verilator lint_off BLKSEQ */
+// A macro, for a task's arguments would be cleared in every cycle.
+`define FAIL(RULE, ADDRESS, LAYER) \
+    begin \
+        failures = failures + 1; \
+        if (failures <= 100) begin \
+            $fdisplay(checks, "%0d layer %0d address 0x%08x: %0s", cycle, LAYER, ADDRESS, RULE); \
+            $fflush(checks); \
+        end \
+    end
+
 module recorder #(
     parameter integer BYTES = 16,
     parameter integer EVENT_LANES = 1,
@@ -74,16 +84,6 @@ module recorder #(
     reg [31:0] recorded;
     integer taps, events, writes, checks, lane;
 
-    task automatic fail(input [8*40-1:0] rule, input [31:0] address, input [11:0] layer);
-        begin
-            failures = failures + 1;
-            if (failures <= 100) begin
-                $fdisplay(checks, "%0d layer %0d address 0x%08x: %0s", cycle, layer, address, rule);
-                $fflush(checks);
-            end
-        end
-    endtask
-
     task automatic load_regions;
         integer file, got;
         begin
@@ -124,13 +124,13 @@ module recorder #(
     task automatic check_unknown;
         integer tap;
         begin
-            if (^{tap_valid, event_valid} === 1'bx) fail("observation valid is unknown", 0, 0);
+            if (^{tap_valid, event_valid} === 1'bx) `FAIL("observation valid is unknown", 0, 0)
             if (record_taps && |tap_valid)
               for (tap = 0; tap < TAPS; tap = tap + 1)
                 if (tap_valid[tap] === 1)
                     for (lane = 0; lane < tap_lanes[8*tap +: 8]; lane = lane + 1)
                         if (^tap_data[8*TAP_BYTES*tap + TAP_LANE_BITS*lane +: TAP_LANE_BITS] === 1'bx)
-                            fail("observed lane is unknown", tap_address[32*tap +: 32], tap_layer[12*tap +: 12]);
+                            `FAIL("observed lane is unknown", tap_address[32*tap +: 32], tap_layer[12*tap +: 12])
         end
     endtask
 `endif
@@ -178,7 +178,7 @@ module recorder #(
                     bytes_written[layer] = bytes_written[layer] + 1;
                 end
             if (!allowed(address + first, address + last, layer))
-                fail("write outside the layer's regions", address + first, layer);
+                `FAIL("write outside the layer's regions", address + first, layer)
             $fwrite(writes, "%u", {
                 wdata, strobe, address, cycle, 14'd0, write_id[write_head], 4'd0, layer
             });
@@ -245,4 +245,5 @@ module recorder #(
         end
     end
 endmodule
+`undef FAIL
 /* verilator lint_on BLKSEQ */

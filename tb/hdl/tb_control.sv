@@ -49,9 +49,11 @@ module tb_control (
     reg [31:0] command_address = 0;
     reg [31:0] command_length = 0;
 
-    // Not at time 0: combinational processes of the design that wait for a change would miss it.
     initial begin
-        #1 ctrl_awvalid = 0;
+`ifndef VERILATOR
+        #1; // not at time 0: combinational processes of the design that wait for a change would miss it
+`endif
+        ctrl_awvalid = 0;
         ctrl_wvalid = 0;
         ctrl_arvalid = 0;
     end

@@ -8,9 +8,16 @@ module tb_top #(
     parameter integer TAPS = 2,
     parameter integer TAP_BYTES = 16,
     parameter integer TAP_LANE_BITS = 8
+)
+`ifdef VERILATOR
+(
+    input wire clk // which regress/simulators/verilator_main.cpp drives
 );
+`else
+();
     reg clk = 0;
     always #5 clk = ~clk;
+`endif
 
     reg [31:0] cycle = 0;
     always @(posedge clk) cycle <= control.rst ? 0 : cycle + 1;

@@ -25,6 +25,7 @@ def simulate(simulator: str, fault: int, folder: Path, wide: bool = False) -> li
         {**(WIDE if wide else NARROW), "WORDS": 65536},
         {"ASSAY_DUT": "copier", **({"COPIER_WIDE": "1"} if wide else {})},
         arguments=arguments(simulator),
+        clock="clk",
     )
     run = Run(
         tool.build(build),

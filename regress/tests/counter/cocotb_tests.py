@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import cocotb
-from cocotb.triggers import Timer
+from cocotb.triggers import FallingEdge, ReadOnly, RisingEdge, Timer
+from cocotb.utils import get_sim_time
 
 
 @cocotb.test()
@@ -16,6 +17,19 @@ async def counts(dut: Any) -> None:
     dut.enable.value = 1
     await Timer(100, "ns")
     assert int(dut.count.value) == 10
+
+
+@cocotb.test()
+async def counts_edges(dut: Any) -> None:
+    """What Python writes at a falling edge holds from the next rising edge on; time goes on as in HDL."""
+    dut.enable.value = 0
+    for period in range(1, 4):
+        await FallingEdge(dut.clk)
+        dut.enable.value = period != 2
+        await RisingEdge(dut.clk)
+        assert get_sim_time("ns") == 10 * period + 5
+        await ReadOnly()
+        assert int(dut.count.value) == (1, 1, 2)[period - 1]
 
 
 @cocotb.test()
