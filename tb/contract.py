@@ -215,4 +215,5 @@ class ContractSequence:
         await host.soft_reset()
         for name in ("STATUS", "ERROR", "ERROR_PC", "IRQ_STATUS", "COMPLETED"):
             self.expect(f"{what}: {name} after a soft reset", await host.read(name), 0)
+        self.env.catch_up()
         self.env.layer.monitor.taps.drop()

@@ -40,3 +40,7 @@ class Environment(uvm_env):
         self.layer.monitor.layers.connect(self.scoreboard.analysis_export)
         self.transport = SimulatorTransport(self.bench, self.control, self.memory)
         self.host = Host(self.transport)
+
+    def catch_up(self) -> None:
+        """Every end of a layer up to now is with the scoreboard."""
+        self.layer.monitor.publish()

@@ -118,14 +118,18 @@ class RequestSequence:
         env, begin = self.env, self.env.bench.cycle
         idle = await env.host.idle()
         if idle:
-            env.scoreboard.restarted(begin, await env.host.counters())
+            counters = await env.host.counters()
+            env.catch_up()
+            env.scoreboard.restarted(begin, counters)
         await env.host.run(inputs, outputs, count)
         if not idle and await env.host.read("CYCLES_LO") <= env.bench.cycle - begin:
+            env.catch_up()
             env.scoreboard.restarted(env.transport.asked, None)
 
     async def _verdict(self, expected: Expectation) -> Verdict:
         env, size = self.env, self.program.output_bytes
         await env.bench.cycles(4)
+        env.catch_up()
         writes = await env.memory.writes()
         stored = await env.memory.dump(self.memory_map.outputs, self.images * size)
         for image in range(self.images):
@@ -259,6 +263,7 @@ class RequestSequence:
 
     async def _phase(self) -> Phase:
         """How far the accelerator is."""
+        self.env.catch_up()
         ended = sum(layer.images for layer in self.env.scoreboard.verdict.layers)
         if ended:
             return Phase.LATER
@@ -278,7 +283,7 @@ class RequestSequence:
             value = await env.host.read(name)
             if value:
                 self.outcome.failures.append(f"{name} is 0x{value:x} after a soft reset")
-        env.layer.monitor.publish()
+        env.catch_up()
         env.layer.monitor.taps.drop()
         env.scoreboard.rest()
 

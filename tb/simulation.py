@@ -3,6 +3,7 @@ requests.json. tb/launch.py prepares the one and reads the other."""
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class Requests(uvm_test):
     async def run_phase(self) -> None:
         """Carry out the requests; failures are in the results, not exceptions."""
         self.raise_objection()
+        gc.freeze()  # all that was imported stays: there is no use in looking through it again and again
         self.env.host.patience = self.job.patience
         self.env.bench.control.seed.value = self.job.seed  # of the stalls of the control port, taken in reset
         await self.env.bench.reset()

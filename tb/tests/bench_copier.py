@@ -93,6 +93,7 @@ class Copy(uvm_test):
         for image in range(IMAGES):
             data = await env.memory.dump(OUTPUT + image * SIZE, SIZE)
             env.scoreboard.check_memory(expected, image, data, OUTPUT + image * SIZE, writes)
+        env.catch_up()
         verdict = env.scoreboard.close(env.layer.monitor.taps.drop(), await env.host.counters())
         cycles = verdict.layers[0].counters["CYCLES"]
         Path("cycles.txt").write_text(f"{cycles} {await env.host.read('CYCLES_LO')}")

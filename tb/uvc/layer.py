@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from cocotb.triggers import Timer
 from pyuvm import uvm_agent, uvm_analysis_port, uvm_monitor
 
 from rtl.lib.registers import COUNTERS
 from tb.records import EVENT, RecordReader, Records, tap_type
 
+GATHERED_NS = 100_000
 COUNTER_NAMES = [name for name, _ in COUNTERS]
 
 
@@ -61,8 +63,8 @@ class TapStore:
 
 
 class LayerMonitor(uvm_monitor):
-    """Reads the recorder's files whenever the number of events changes: two ends in one cycle are two
-    items."""
+    """Reads the recorder's files some time after the number of events has changed, with all that has come until then:
+    each time that Python wakes up, the simulator finds its caches cold. Who has to know of every end asks for it."""
 
     def __init__(self, name: str, parent: Any, control: Any, tap_bytes: int, folder: Path) -> None:
         super().__init__(name, parent)
@@ -75,6 +77,7 @@ class LayerMonitor(uvm_monitor):
         """Forever: wait for events, publish an item for each."""
         while True:
             await self._control.event_count.value_change
+            await Timer(GATHERED_NS, "ns")
             self.publish()
 
     def publish(self) -> None:
