@@ -115,7 +115,9 @@ def runtime_arguments(seed: int, trace: Path | None, coverage: Path | None) -> l
 def cached_folder(build: Build) -> Path:
     """Where an equal build is kept."""
     facts = (*compile_facts(build), build.top, dict(build.parameters), dict(build.defines), build.timescale)
-    return cache_root() / f"verilator-{build.top}-{content_key(facts, (MAIN, *build.sources), build.includes)}"
+    return (
+        cache_root() / f"verilator-{build.top}-{content_key(facts, (MAIN, *build.sources), build.includes)}"
+    )
 
 
 def runtime_library(build: Build) -> Path:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from cocotb.triggers import Timer
 from pyuvm import uvm_agent, uvm_analysis_port, uvm_monitor
 
@@ -47,7 +46,8 @@ class TapStore:
         pending: Records = self._pending.view(self._reader.dtype)[:, 0]
         mine = (pending["layer"] == layer) & (pending["image"] == image) & (pending["cycle"] <= cycle)
         self._pending = self._pending[~mine]
-        return pending[mine]
+        claimed: Records = pending[mine]
+        return claimed
 
     def drop(self) -> int:
         """Forget what is pending; the number of records."""
