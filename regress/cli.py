@@ -160,6 +160,7 @@ def run(
     outputs_only: Annotated[
         bool, typer.Option("--outputs-only", help="Compare the outputs in memory and nothing else.")
     ] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Share the images among this many simulations.")] = 1,
 ) -> None:
     """Run a network through an accelerator's RTL and compare every layer with the golden model."""
     from regress.network import Asked, Order, check_output, run_order, show, write_json
@@ -181,6 +182,7 @@ def run(
         apart,
         batch,
         outputs_only,
+        jobs,
     )
     result = run_order(order)
     show(result, console)

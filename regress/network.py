@@ -73,6 +73,7 @@ class Order:
     apart: int = 0
     batch: int = BATCH
     outputs_only: bool = False
+    jobs: int = 1
 
     @property
     def folder(self) -> Path:
@@ -109,6 +110,8 @@ def run_order(order: Order) -> dict[str, Any]:
     with locked(order.folder.with_suffix(".lock")):
         if order.apart:
             return _run_apart(order)
+        if order.jobs > 1 and order.trace:
+            raise BadData("--waves is for one simulation: --jobs is not for it")
         return run_network(
             order.variant,
             order.network,
@@ -122,6 +125,7 @@ def run_order(order: Order) -> dict[str, Any]:
             trace=order.trace,
             batch=order.batch,
             outputs_only=order.outputs_only,
+            jobs=order.jobs,
             **order.asked.options,
         )
 
@@ -129,8 +133,8 @@ def run_order(order: Order) -> dict[str, Any]:
 def _run_apart(order: Order) -> dict[str, Any]:
     if order.layers or order.trace:
         raise BadData("--apart runs every layer alone, without waves: --layers and --waves are not for it")
-    if order.outputs_only or order.batch != BATCH:
-        raise BadData("--apart runs every layer alone: --outputs-only and --batch are not for it")
+    if order.outputs_only or order.batch != BATCH or order.jobs > 1:
+        raise BadData("--apart runs every layer alone: --outputs-only, --batch and --jobs are not for it")
     return run_apart(
         order.variant,
         order.network,
@@ -181,13 +185,18 @@ def show(result: Mapping[str, Any], console: Console) -> None:
 
 
 def pace_lines(result: Mapping[str, Any]) -> Iterator[str]:
-    """How long the accelerator takes to begin, how fast it is then, and what was compared if that is not every node."""
+    """How long the accelerator takes to begin, how fast it is then, how fast that was simulated, and what was compared
+    if that is not every node."""
     if result.get("first_frame_cycles") is not None:
         configured, first = result["configure_cycles"], result["first_frame_cycles"]
         line = f"configured in {configured:,} cycles, first image after {first:,}"
         if result["interval"] is not None:
             line += f", then one every {result['interval']:,.0f}: {result['steady_fps']:,.1f} images/s"
         yield line
+    seconds = result.get("simulated_seconds")
+    if seconds:
+        rates = f"{result['cycles'] / seconds:,.0f} cycles/s, {result['images'] / seconds:,.1f} images/s"
+        yield f"simulated in {seconds:,.1f} s: {rates}"
     if result.get("compared") == OUTPUTS_ONLY:
         yield f"checked: {OUTPUTS_ONLY}"
 

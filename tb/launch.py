@@ -24,6 +24,7 @@ from tb.performance import interval_misjudged, misjudged, pace, speed, with_inte
 from tb.placement import place, write_regions
 from tb.prepare import Stimulus, golden, request, stimulus
 from tb.settings import AT_ONCE, CALM, ControlTiming, MemorySettings
+from tb.shares import run_shares
 from tb.slicing import slice_layers
 from tb.variants import check_divisible, compile_for, find_config
 
@@ -48,6 +49,7 @@ def run_network(
     timeout_seconds: float | None = None,
     batch: int = BATCH,
     outputs_only: bool = False,
+    jobs: int = 1,
     **asked: Any,
 ) -> dict[str, Any]:
     """Run a network's images through the accelerator's RTL and compare every node of every image with golden.
@@ -55,7 +57,8 @@ def run_network(
     variant, config: names under rtl/. network: a name, or a .tflite or .onnx file. layers: "a:b" of the
     layer table, '' for all. images: how many, None for all that input_path has, or one. input_path: inputs
     from a file or folder in place of the network's own. batch: images of a RUN, the last one the rest;
-    outputs_only: compare only what stands in memory. asked: options of compiler.networks.load.
+    outputs_only: compare only what stands in memory. jobs: simulations that share the images, side by side.
+    asked: options of compiler.networks.load.
     Everything is written to `folder`. Returns what result.json holds: verdict, cycles, fps, gops, layers,
     and more. Raises AssayError for bad input, BuildError and SimulatorError for what is not the design's
     fault."""
@@ -71,21 +74,33 @@ def run_network(
     check_limits(
         prepared.program, images, memory_words(simulator, sizes.memory_bytes), sizes.memory_bytes, seed
     )
-    batches = [min(batch, images - first) for first in range(0, images, batch)]
     prepare_folder(folder)
-    item = request(prepared, folder, "network", seed, batches, memory=memory, taps=not outputs_only)
-    done, outcomes = simulate(
-        variant, config, simulator, [item], folder, seed, trace=trace, coverage=coverage,
-        timeout_seconds=timeout_seconds,
-    )  # fmt: skip
-    result = network_result(prepared, done, outcomes, sizes)
-    result |= named_classes(made, outcomes[0].classes)
+    built_model(variant, config, simulator, trace, coverage)  # once, before several want it
+
+    def simulated(part: Stimulus, place: Path) -> tuple[Outcome, RequestOutcome]:
+        item = request(
+            part, place, "network", seed, batches(part.images, batch), memory=memory, taps=not outputs_only
+        )
+        done, (outcome,) = simulate(
+            variant, config, simulator, [item], place, seed, trace=trace, coverage=coverage,
+            timeout_seconds=timeout_seconds,
+        )  # fmt: skip
+        return done, outcome
+
+    done, outcome = run_shares(prepared, folder, jobs, simulated)
+    result = network_result(prepared, done, outcome, sizes)
+    result |= named_classes(made, outcome.classes)
     labels = None if layers else made.labels(images, seed)
     if labels is not None:
-        result["accuracy"] = accuracy(prepared, labels, outcomes[0].classes)
+        result["accuracy"] = accuracy(prepared, labels, outcome.classes)
     result |= described(made, prepared, variant, config, simulator, seed) | {"batch": batch}
     (folder / "network.json").write_text(json.dumps(result, indent=1))
     return result
+
+
+def batches(images: int, size: int) -> list[int]:
+    """Images of each RUN, the last one the rest."""
+    return [min(size, images - first) for first in range(0, images, size)]
 
 
 def prepared_network(
@@ -202,11 +217,8 @@ def complete(requests: Sequence[Request], found: list[RequestOutcome], done: Out
     return [*found, *lost]
 
 
-def network_result(
-    made: Stimulus, done: Outcome, outcomes: Sequence[RequestOutcome], config: Any
-) -> dict[str, Any]:
+def network_result(made: Stimulus, done: Outcome, outcome: RequestOutcome, config: Any) -> dict[str, Any]:
     """result.json of a whole network: layers and cycles are sums over all images."""
-    (outcome,) = outcomes
     layers = outcome.layers
     if len(layers) == len(made.program.layers):
         layers = with_model(layers, made.program, outcome.images, config)
@@ -224,6 +236,7 @@ def result_of(outcome: RequestOutcome, config: Any) -> dict[str, Any]:
     return {
         "verdict": verdict_of([outcome]),
         "cycles": outcome.cycles,
+        "simulated_seconds": outcome.run_seconds,
         **speed(outcome.cycles, outcome.images, outcome.layers, config),
         **pace(outcome, config),
         "layers": outcome.layers,

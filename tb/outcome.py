@@ -18,7 +18,8 @@ class RequestOutcome:
     """One request of `images` in `batches` RUNs. tensors, values: how much was compared; error: code that
     an action brought about, 0 for none; phase: what the accelerator did when the action came; classes: for
     each output in memory, where each image's highest value stands; compared: what of the network;
-    configure_cycles: from CONFIGURE to its interrupt; first_frame_cycles: from RUN to the end of the first
+    began, run_seconds: when the first RUN was asked for, by a clock that all processes share, and from then to the last
+    verdict; configure_cycles: from CONFIGURE to its interrupt; first_frame_cycles: from RUN to the end of the first
     image's last layer; interval: cycles from image to image once the pipeline is full, None for a single image."""
 
     name: str
@@ -32,6 +33,7 @@ class RequestOutcome:
     error: int = 0
     phase: str = ""
     program_bytes: int = 0
+    began: float = 0.0
     run_seconds: float = 0.0
     layers: list[dict[str, Any]] = field(default_factory=list)
     classes: dict[str, list[int]] = field(default_factory=dict)
