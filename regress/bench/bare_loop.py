@@ -15,7 +15,7 @@ from compiler.configurations import short_name
 from compiler.program import Program
 from regress.simulators import BuildError
 from regress.simulators.cache import cache_root, content_key, get_or_build
-from regress.simulators.verilator import Verilator, processor
+from regress.simulators.verilator import SPLIT, Verilator, processor
 from rtl.lib.registers import BY_NAME, Control, Interrupt
 from tb.model import HDL, converted, memory_words
 from tb.placement import MemoryMap
@@ -32,7 +32,7 @@ ARGUMENTS = (
     "unique",
     "-O3",
     "--output-split",
-    "20000",
+    SPLIT,
     "-Wno-fatal",
     "-Wno-lint",
 )

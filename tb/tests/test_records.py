@@ -49,6 +49,7 @@ def test_taps_are_claimed_by_layer_image_and_cycle(tmp_path: Path) -> None:
     path = tmp_path / "taps.bin"
     path.write_bytes(b"".join(tap(4, layer, image, b"abcd") for layer in (0, 1) for image in (0, 1)))
     store = TapStore(path, 4)
+    store.collect()
     assert len(store.claim(1, 0, 76)) == 0
     assert len(store.claim(1, 0, 77)) == 1
     assert len(store.claim(1, 0, 90)) == 0

@@ -6,10 +6,12 @@ obs_event, obs_tap -> recorder.sv -> events.bin, taps.bin -> LayerMonitor -> ana
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from cocotb.triggers import Timer
 from pyuvm import uvm_agent, uvm_analysis_port, uvm_monitor
 
@@ -34,32 +36,47 @@ class LayerItem:
 
 
 class TapStore:
-    """Tap records that no layer end has claimed yet; as rows of bytes, which NumPy joins sooner than records."""
+    """Tap records that no layer end has claimed yet, by layer and image. They are kept as rows of bytes, which NumPy
+    joins sooner than records."""
 
     def __init__(self, path: Path, tap_bytes: int) -> None:
-        self._reader = RecordReader(path, tap_type(tap_bytes))
-        self._pending = np.empty((0, self._reader.dtype.itemsize), np.uint8)
+        self._type = tap_type(tap_bytes)
+        self._reader = RecordReader(path, self._type)
+        self._pending: dict[tuple[int, int], list[npt.NDArray[np.uint8]]] = {}
+
+    def collect(self) -> None:
+        """Read what has come."""
+        new = self._reader.read()
+        if not len(new):
+            return
+        keys = new["image"] << np.uint32(12) | new["layer"]
+        order = np.argsort(keys, kind="stable")
+        rows, edges = (
+            new.view(np.uint8).reshape(len(new), -1)[order],
+            np.flatnonzero(np.diff(keys[order])) + 1,
+        )
+        for first, last in pairwise([0, *edges.tolist(), len(new)]):
+            image, layer = divmod(int(keys[order[first]]), 1 << 12)
+            self._pending.setdefault((layer, image), []).append(rows[first:last])
 
     def claim(self, layer: int, image: int, cycle: int) -> Records:
         """Take all records of a layer of an image up to a cycle: later ones are those of a later RUN's image."""
-        self._collect()
-        pending: Records = self._pending.view(self._reader.dtype)[:, 0]
-        mine = (pending["layer"] == layer) & (pending["image"] == image) & (pending["cycle"] <= cycle)
-        self._pending = self._pending[~mine]
-        claimed: Records = pending[mine]
+        parts = self._pending.pop((layer, image), [np.empty((0, self._type.itemsize), np.uint8)])
+        rows = np.concatenate(parts) if len(parts) > 1 else parts[0]
+        records: Records = rows.view(self._type)[:, 0]
+        if not len(records) or records["cycle"].max() <= cycle:
+            return records
+        mine = records["cycle"] <= cycle
+        self._pending[layer, image] = [rows[~mine]]
+        claimed: Records = records[mine]
         return claimed
 
     def drop(self) -> int:
         """Forget what is pending; the number of records."""
-        self._collect()
-        count = len(self._pending)
-        self._pending = self._pending[:0]
+        self.collect()
+        count = sum(len(part) for parts in self._pending.values() for part in parts)
+        self._pending.clear()
         return count
-
-    def _collect(self) -> None:
-        new = self._reader.read()
-        rows = new.view(np.uint8).reshape(len(new), self._reader.dtype.itemsize)
-        self._pending = np.concatenate([self._pending, rows]) if len(new) else self._pending
 
 
 class LayerMonitor(uvm_monitor):
@@ -82,7 +99,9 @@ class LayerMonitor(uvm_monitor):
 
     def publish(self) -> None:
         """Publish an item for every event that stands in the file and was not published yet."""
-        for lane, layer, cycle, image, _, values in self._events.read().tolist():
+        events = self._events.read().tolist()
+        self.taps.collect()  # after the events, for what their layers showed stands in the file before they do
+        for lane, layer, cycle, image, _, values in events:
             counters = dict(zip(COUNTER_NAMES, values.tolist(), strict=True))
             taps = self.taps.claim(layer, image, cycle)
             self.layers.write(LayerItem(layer, image, cycle, counters, taps, lane))
