@@ -30,8 +30,8 @@ OPTIMISATION = rf"OPT_FAST=-O2\ {NATIVE} OPT_GLOBAL=-O2"
 PYTHON = f"PYTHON3={sys.executable}"
 # The package's verilated.mk carries the paths and blanks of the machine that built it.
 PACKAGE_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include CXX=g++ LINK=g++ AR=ar"
-# Statements of a file and function: g++ finds fewer vectors in larger ones (bcnn paper: 256,000 cycles a second at 20000,
-# 290,000 at 5000), and below that calls cost more than they bring.
+# Statements of a file and of a function: in larger ones g++ finds fewer vectors (bcnn paper: 256,000 cycles a second at
+# 20000, 290,000 at 5000); of smaller ones the calls cost more than they bring.
 SPLIT = "5000"
 SEEDS = 2**31 - 1
 HALF_PERIOD = 5000  # of Build.clock, in units of the precision
