@@ -18,7 +18,7 @@ from pyuvm import uvm_agent, uvm_analysis_port, uvm_monitor
 from rtl.lib.registers import COUNTERS
 from tb.records import EVENT, RecordReader, Records, tap_type
 
-GATHERED_NS = 100_000
+GATHERED_NS = 1_000_000
 COUNTER_NAMES = [name for name, _ in COUNTERS]
 
 
