@@ -5,14 +5,14 @@ data only, so which element stands where is worked out once. Whatever does not m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from compiler.observation import Canvas, Indices, Records, aside, lookup
-from compiler.program import Layer, Program
+from compiler.program import Grain, Layer, Program
 
 MOST_PLANS = 256
 Tensors = Mapping[str, npt.NDArray[Any]]
@@ -28,26 +28,41 @@ class Plan:
     source: Indices
 
     def shows(self, taps: Records, lane_bits: int, golden: npt.NDArray[Any]) -> bool:
-        """Whether the records' data are golden's."""
+        """Whether the records' data are golden's, one image's as `prepared` has it."""
         data, grain = taps["data"][self.chosen], self.canvas.grain
-        if grain.bits == 1 and grain.block == lane_bits:
-            lanes = data.reshape(-1).view(f"u{lane_bits // 8}")
-            packed = np.packbits(golden.reshape(-1) > 0, bitorder="little").view(lanes.dtype)
-            return np.array_equal(lanes[self.source], packed)
+        if fills_lanes(grain, lane_bits):
+            return np.array_equal(data.reshape(-1).view(golden.dtype)[self.source], golden)
         blocks = self.canvas.decoded(data, lane_bits).reshape(-1, grain.block)
         return np.array_equal(blocks[self.source], golden.reshape(-1, grain.block))
 
 
-@dataclass
+def fills_lanes(grain: Grain, lane_bits: int) -> bool:
+    """Whether every lane that shows the tensor is full of its bits, so that lanes can be compared as numbers."""
+    return grain.bits == 1 and grain.block == lane_bits
+
+
+def prepared(program: Program, golden: Tensors) -> dict[str, npt.NDArray[Any]]:
+    """Golden tensors of all images by name, those that fill lanes packed to (images, lanes)."""
+    lane_bits, made = program.tap_lane_bits, dict(golden)
+    for table in program.layers:
+        for name, holder in table.aliases.items():
+            if name in golden and fills_lanes(table.grains[table.holders.index(holder)], lane_bits):
+                values = golden[name]
+                bits = np.packbits(values.reshape(len(values), -1) > 0, axis=1, bitorder="little")
+                made[name] = bits.view(f"u{lane_bits // 8}")
+    return made
+
+
 class Matcher:
-    """Compares the layers of one program."""
+    """Compares the layers of one program with golden, the tensors of all images by name."""
 
-    program: Program
-    _plans: dict[tuple[int, bytes], dict[str, Plan] | None] = field(default_factory=dict)
+    def __init__(self, program: Program, golden: Tensors) -> None:
+        self.program, self._golden = program, prepared(program, golden)
+        self._plans: dict[tuple[int, bytes], dict[str, Plan] | None] = {}
 
-    def matches(self, layer: int, taps: Records, golden: Tensors) -> bool:
-        """Whether one image's `taps`, all of layer number `layer`, show every element of all tensors of the layer once,
-        and each is golden's. golden: one image's tensors by name. False also where only a closer look can tell."""
+    def matches(self, layer: int, image: int, taps: Records) -> bool:
+        """Whether the `taps` of one image, all of layer number `layer`, show every element of all tensors of the layer
+        once, and each is golden's. False also where only a closer look can tell."""
         table = self.program.layers[layer]
         key = layer, b"".join(taps[name].tobytes() for name in ("layer", "tap", "lanes", "tag", "address"))
         if key not in self._plans:
@@ -58,7 +73,7 @@ class Matcher:
         if plans is None:
             return False
         return all(
-            plans[holder].shows(taps, self.program.tap_lane_bits, golden[name])
+            plans[holder].shows(taps, self.program.tap_lane_bits, self._golden[name][image])
             for name, holder in table.aliases.items()
         )
 

@@ -13,10 +13,10 @@ from compiler.program import Layer, Placement
 from tb.records import Records
 
 Observer = Callable[[int, Records], Gathered]
-Matches = Callable[[int, Records, Mapping[str, npt.NDArray[Any]]], bool]
+Matches = Callable[[int, int, Records], bool]
 
 
-def never(layer: int, records: Records, golden: Mapping[str, npt.NDArray[Any]]) -> bool:
+def never(layer: int, image: int, records: Records) -> bool:
     """Every layer is looked at closely."""
     return False
 
@@ -26,8 +26,8 @@ class Expectation:
     """layers: the program's layer table. tensors: of every node of the graph by tensor name, (images, ...),
     int8 or int32. batches: images of each RUN, in order. outputs: what stands in memory for each image. observe:
     from a layer and its tap records to tensors. event_lanes: layers that may end in one cycle. taps: whether
-    the taps are recorded; if not, only what stands in memory is compared. matches: whether a layer's records show its
-    golden tensors and nothing else; where they do not, `observe` tells what is wrong."""
+    the taps are recorded; if not, only what stands in memory is compared. matches: whether the records of a layer
+    and image show its golden tensors and nothing else; where they do not, `observe` tells what is wrong."""
 
     layers: tuple[Layer, ...]
     tensors: Mapping[str, npt.NDArray[Any]]

@@ -153,7 +153,7 @@ class RequestSequence:
             partial(gather, made),
             find_config(self.job.variant, self.job.config).event_lanes,
             self.request.taps,
-            Matcher(made).matches,
+            Matcher(made, nodes).matches,
         )
 
     def _report(self, verdict: Verdict, read: npt.NDArray[Any], written: npt.NDArray[Any]) -> None:

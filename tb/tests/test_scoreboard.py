@@ -54,7 +54,8 @@ def item(
 def expectation(images: int = 1, quick: bool = True) -> Expectation:
     """Golden says VALUES for every image. quick: what is right is not looked at closely."""
     made = program()
-    golden, matches = {"map": np.repeat(VALUES, images, axis=0)}, Matcher(made).matches if quick else never
+    golden = {"map": np.repeat(VALUES, images, axis=0)}
+    matches = Matcher(made, golden).matches if quick else never
     return Expectation(made.layers, golden, (images,), made.outputs, partial(gather, made), matches=matches)
 
 
