@@ -140,12 +140,12 @@ def test_run_passes_on_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(network, "run_network", record)
     words = ["run", "systolic", "resnet50", "--sim", "icarus"]
-    requests = ["--batch", "64", "--outputs-only"]
+    requests = ["--batch", "64", "--outputs-only", "--jobs", "2"]
     for more in ([], ["--sparsity", "2:4", "--end-weights", "8", "--bits", "4"], requests):
         assert CliRunner().invoke(cli.app, [*words, *more]).exit_code == 0
-    usual = {"trace": False, "batch": 16, "outputs_only": False}
+    usual = {"trace": False, "batch": 16, "outputs_only": False, "jobs": 1}
     asked = {"sparsity": "2:4", "end_weights": 8, "bits": 4}
-    assert passed == [usual, usual | asked, usual | {"batch": 64, "outputs_only": True}]
+    assert passed == [usual, usual | asked, usual | {"batch": 64, "outputs_only": True, "jobs": 2}]
 
 
 def test_runs_of_other_settings_leave_their_files_elsewhere() -> None:
@@ -188,6 +188,13 @@ def test_apart_is_for_whole_networks() -> None:
     done = assay("run", "systolic", "fashion_int4", "--apart", "2", "--layers", "1:2")
     assert done.returncode == 2
     assert "--apart" in done.stderr
+
+
+@pytest.mark.parametrize("other", [["--waves"], ["--apart", "2"]])
+def test_images_are_shared_out_among_whole_networks_without_waves(other: list[str]) -> None:
+    done = assay("run", "systolic", "fashion_int4", "--jobs", "2", *other)
+    assert done.returncode == 2
+    assert "--jobs" in done.stderr
 
 
 def test_what_was_not_compared_is_not_called_equal(monkeypatch: pytest.MonkeyPatch) -> None:

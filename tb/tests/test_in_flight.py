@@ -75,13 +75,25 @@ class Device:
 def test_a_run_that_finds_the_accelerator_idle_is_told(gone_idle: int | None, known: list[bool]) -> None:
     device = Device(gone_idle=gone_idle)
     calls: list[tuple[int, Mapping[str, int] | None]] = []
-    board = SimpleNamespace(restarted=lambda cycle, counters: calls.append((cycle, counters)))
+    order: list[str] = []
+
+    def restarted(cycle: int, counters: Mapping[str, int] | None) -> None:
+        order.append("restarted")
+        calls.append((cycle, counters))
+
     sequence: Any = object.__new__(RequestSequence)
     host = Host(device, started=1)
-    sequence.env = SimpleNamespace(bench=device, transport=device, host=host, scoreboard=board)
+    sequence.env = SimpleNamespace(
+        bench=device,
+        transport=device,
+        host=host,
+        scoreboard=SimpleNamespace(restarted=restarted),
+        catch_up=lambda: order.append("caught up"),
+    )
     asyncio.run(sequence._follow(0, 64, 1))
     assert device.runs == 2
     assert [counters is not None for _, counters in calls] == known
+    assert order == ["caught up", "restarted"] * len(known), "ends before the restart are counted before it"
     assert all(1000 <= cycle <= device.began for cycle, _ in calls)
     assert all(counters["MACS"] == 5 << 32 | 5 for _, counters in calls if counters is not None)
 
