@@ -17,12 +17,10 @@ from typing import Any
 from tb.job import Action
 from tb.launch import described, prepare_folder, prepared_network, result_of, simulate, sliced
 from tb.model import built_model
-from tb.outcome import RequestOutcome, layer_record
+from tb.outcome import RequestOutcome, layer_record, sum_records
 from tb.performance import utilisation
 from tb.prepare import Stimulus, request
 from tb.variants import check_divisible, find_config
-
-SUMMED = ("cycles", "compute_cycles", "bytes_read", "bytes_written", "macs", "macs_skipped")
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ def _joined(whole: Stimulus, outcomes: Sequence[RequestOutcome], config: Any) ->
         action=str(Action.RUN),
         images=whole.images,
         batches=1,
-        failures=[f"{name}: {failure}" for name, outcome in pairs for failure in _failures(outcome)],
+        failures=[f"{name}: {failure}" for name, outcome in pairs for failure in outcome.reasons],
         cycles=sum(outcome.cycles for outcome in outcomes),
         tensors=sum(outcome.tensors for outcome in outcomes),
         values=sum(outcome.values for outcome in outcomes),
@@ -117,19 +115,8 @@ def _joined(whole: Stimulus, outcomes: Sequence[RequestOutcome], config: Any) ->
     )
 
 
-def _failures(outcome: RequestOutcome) -> list[str]:
-    return outcome.failures if outcome.passed or outcome.failures else ["nothing was compared"]
-
-
 def _as_one(outcome: RequestOutcome, name: str, config: Any) -> dict[str, Any]:
     """The record of a layer's program; where that was cut into several layers, their sum; zeros where the
     simulation did not come to it."""
-    first, *others = outcome.layers or [layer_record(name, Counter(), False, 0, 0)]
-    joined = {**first, "name": name, "stalls": dict(first["stalls"])}
-    for layer in others:
-        for key in SUMMED:
-            joined[key] += layer[key]
-        for kind, count in layer["stalls"].items():
-            joined["stalls"][kind] += count
-        joined["equal"] = joined["equal"] and layer["equal"]
-    return joined | {"utilisation": utilisation(joined["macs"], joined["cycles"], config)}
+    whole = sum_records(outcome.layers or [layer_record(name, Counter(), False, 0, 0)])
+    return whole | {"name": name, "utilisation": utilisation(whole["macs"], whole["cycles"], config)}

@@ -75,7 +75,8 @@ def run_network(
         prepared.program, images, memory_words(simulator, sizes.memory_bytes), sizes.memory_bytes, seed
     )
     prepare_folder(folder)
-    built_model(variant, config, simulator, trace, coverage)  # once, before several want it
+    if jobs > 1:
+        built_model(variant, config, simulator, trace, coverage)  # once, before several want it
 
     def simulated(part: Stimulus, place: Path) -> tuple[Outcome, RequestOutcome]:
         item = request(

@@ -54,6 +54,7 @@ def bench_build(variant: str, config_name: str, simulator: str, trace: bool, cov
             "TAP_LANE_BITS": config.tap_lane_bits,
         },
         defines={"ASSAY_DUT": design.top},
+        includes=(HDL,),
         arguments=ARGUMENTS.get(simulator, ()),
         clock=CLOCK,
         trace=trace,

@@ -10,6 +10,7 @@ from typing import Any
 
 RESULTS = "requests.json"
 GIVE_UP = 5
+SUMMED = ("cycles", "compute_cycles", "bytes_read", "bytes_written", "macs", "macs_skipped")
 EVERY_NODE, OUTPUTS_ONLY = "every node", "outputs only"
 
 
@@ -47,6 +48,11 @@ class RequestOutcome:
         """True when something was compared and nothing was wrong."""
         return not self.failures and self.values > 0
 
+    @property
+    def reasons(self) -> list[str]:
+        """Why it has not passed."""
+        return self.failures if self.passed or self.failures else ["nothing was compared"]
+
 
 def save_outcomes(folder: Path, outcomes: Sequence[RequestOutcome]) -> None:
     """Write requests.json."""
@@ -83,4 +89,15 @@ def layer_record(
         "macs": counters["MACS"],
         "macs_skipped": counters["MACS_SKIPPED"],
         "equal": equal,
+    }
+
+
+def sum_records(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The first of these entries with the figures of all; equal only if all are, unknown if one was not compared."""
+    seen = [record["equal"] for record in records]
+    return {
+        **records[0],
+        **{name: sum(record[name] for record in records) for name in SUMMED},
+        "stalls": {kind: sum(record["stalls"][kind] for record in records) for kind in records[0]["stalls"]},
+        "equal": None if None in seen else all(seen),
     }

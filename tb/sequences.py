@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ class RequestSequence:
     async def _run(self) -> None:
         env, where = self.env, self.memory_map
         await self._prepare(self.request.memory)
-        expected = self._expectation()
+        expected = self._expected
         await env.host.configure(self.program.image, where.program)
         self.outcome.configure_cycles = env.transport.interrupted - env.transport.asked
         before = await env.memory.traffic()
@@ -141,7 +141,9 @@ class RequestSequence:
             self.outcome.failures.append("the counters go on after the last image")
         return verdict
 
-    def _expectation(self) -> Expectation:
+    @cached_property
+    def _expected(self) -> Expectation:
+        """Of a request that is disturbed wanted twice."""
         inputs = {place.tensor for place in self.program.inputs}
         nodes = {name: tensor for name, tensor in self.tensors.items() if name not in inputs}
         made = self.program
@@ -192,7 +194,7 @@ class RequestSequence:
     async def _disturb(self, plan: Disturbance) -> None:
         """Run into the disturbance, see the error it must bring, and reset."""
         env = self.env
-        self.env.scoreboard.expect(self._expectation())
+        self.env.scoreboard.expect(self._expected)
         try:
             if self.request.phase is Phase.CONFIGURE:
                 await self._disturb_configure(plan)

@@ -6,7 +6,6 @@ the pace is that of the slowest.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from regress.simulators import Outcome
-from tb.outcome import RequestOutcome
+from tb.outcome import RequestOutcome, sum_records
 from tb.prepare import Stimulus
 
 # Of a stimulus with so many images, in this folder, one after the other.
@@ -74,30 +73,10 @@ def joined(outcomes: Sequence[RequestOutcome], starts: Sequence[int]) -> Request
 
 
 def _failures(outcome: RequestOutcome, start: int) -> list[str]:
-    told = outcome.failures if outcome.passed or outcome.failures else ["nothing was compared"]
     last = start + outcome.images - 1
-    return [f"images {start} to {last}, counted from {start}: {failure}" for failure in told]
+    return [f"images {start} to {last}, counted from {start}: {failure}" for failure in outcome.reasons]
 
 
 def _summed(shares: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
     """The layers' records, figure by figure; none if a simulation did not come to its end."""
-    if not all(shares):
-        return []
-    return [_sum(records) for records in zip(*shares, strict=True)]
-
-
-def _sum(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    figures = {
-        name: sum(record[name] for record in records)
-        for name, value in records[0].items()
-        if type(value) is int
-    }
-    stalls = sum((Counter(record["stalls"]) for record in records), Counter())
-    seen = [record["equal"] for record in records]
-    equal = None if None in seen else all(seen)
-    return {
-        **records[0],
-        **figures,
-        "stalls": {kind: stalls[kind] for kind in records[0]["stalls"]},
-        "equal": equal,
-    }
+    return [sum_records(records) for records in zip(*shares, strict=True)] if all(shares) else []

@@ -1,7 +1,8 @@
 """Simulated cycles a second from RUN to the last verdict: the full environment against a bare C++ loop.
 
-Golden is computed and both models are built before; the runs are interleaved, the median of each counts. Both must
-take the same number of cycles and leave the same outputs.
+Golden is computed and both models are built before; the runs are interleaved. The ratio is the median of the ratios of
+two runs that stand side by side, as a shared machine's speed drifts. Both must take the same number of cycles and leave
+the same outputs.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ ICARUS_LAYERS = "1:2"
 
 @dataclass(frozen=True)
 class Speed:
-    """Cycles a second of both, their ratio, simulated cycles of one run, seconds that building took (0: was there)."""
+    """Cycles a second of both (medians), their ratio, simulated cycles of one run, seconds that building took (0: was
+    there)."""
 
     full_cycles_per_second: float
     bare_cycles_per_second: float
@@ -61,10 +63,8 @@ def measure(variant: str, network: str, config: str, runs: int = RUNS, images: i
         check_outputs(made, done.outputs)
         pairs.append((full_seconds(variant, network, config, images, folder / "full", done.counted), done))
     full, bare_ = statistics.median(full for full, _ in pairs), statistics.median(d.seconds for _, d in pairs)
-    cycles = pairs[0][1].counted
-    return Speed(
-        cycles / full, cycles / bare_, bare_ / full, cycles, full_built - begin, bare_built - full_built
-    )
+    ratio, cycles = statistics.median(d.seconds / full for full, d in pairs), pairs[0][1].counted
+    return Speed(cycles / full, cycles / bare_, ratio, cycles, full_built - begin, bare_built - full_built)
 
 
 def bare(

@@ -28,6 +28,7 @@ constexpr uint64_t HALF_PERIOD = NEVER;
 #endif
 
 uint64_t now = 0, next_edge = HALF_PERIOD;
+uint64_t deadline = 0; // of the next callback that waits for a time; another one only after something was called
 Vtop* top; // main() owns it: it must not outlive Verilator's own static objects
 #if VM_TRACE
 VerilatedFstC* trace;
@@ -81,7 +82,7 @@ bool step(bool called) {
 // The time of the next step; NEVER: nothing is left to happen.
 uint64_t next_time() {
     const uint64_t delay = top->eventsPending() ? top->nextTimeSlot() : NEVER;
-    return std::min({delay, next_edge, static_cast<uint64_t>(VerilatedVpi::cbNextDeadline())});
+    return std::min({delay, next_edge, deadline});
 }
 
 void drive_clock() {
@@ -99,13 +100,13 @@ void simulate() {
     call_watchers();
     for (bool called = true; !Verilated::gotFinish();) {
         called = step(called);
+        if (called) deadline = VerilatedVpi::cbNextDeadline();
         const uint64_t next = next_time();
         if (next == NEVER) break;
         now = next;
         drive_clock();
-        const bool due = next == VerilatedVpi::cbNextDeadline();
         if (called) called = call(cbNextSimTime);
-        if (due) called |= call(cbAfterDelay);
+        if (next == deadline) called |= call(cbAfterDelay);
     }
 }
 

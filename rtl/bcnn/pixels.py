@@ -4,6 +4,7 @@ from myhdl import Signal, always, always_comb, always_seq, block, concat, modbv
 
 from rtl.bcnn.maps import index_bits
 from rtl.convert import unused
+from rtl.lib.every import every
 from rtl.lib.stream import bit, word
 
 
@@ -66,17 +67,11 @@ def collect_row(clk, there, number, row):
 @block
 def count_numbers(clk, rst, there, row, row_ends, ends, numbers, rows):
     """Numbers of a row, rows of an image; the ends come with the last number."""
-    number = word(index_bits(numbers))
+    counting = every(clk, rst, there, row_ends, numbers)
 
     @always_comb
-    def find_ends():
-        row_ends.next = there and number == numbers - 1
-        ends.next = there and number == numbers - 1 and row == rows - 1
-
-    @always_seq(clk.posedge, reset=rst)
-    def count():
-        if there:
-            number.next = 0 if number == numbers - 1 else number + 1
+    def find_end():
+        ends.next = row_ends and row == rows - 1
 
     @always_seq(clk.posedge, reset=rst)
     def count_rows():
@@ -85,7 +80,7 @@ def count_numbers(clk, rst, there, row, row_ends, ends, numbers, rows):
         elif row_ends:
             row.next = row + 1
 
-    return find_ends, count, count_rows
+    return counting, find_end, count_rows
 
 
 @block

@@ -7,6 +7,7 @@ from myhdl import Signal, always_comb, always_seq, block, concat, modbv
 from rtl.bcnn.collect import made_chunk, made_planes
 from rtl.bcnn.config import CHUNK
 from rtl.bcnn.maps import IMAGE_BITS, index_bits
+from rtl.lib.every import every
 from rtl.lib.stream import bit, word
 
 
@@ -24,23 +25,6 @@ class Tap:
 def tap(lanes):
     """A Tap of so many lanes."""
     return Tap(bit(), word(IMAGE_BITS), word(32), word(24), word(CHUNK * lanes))
-
-
-@block
-def count_planes(clk, rst, valid, last, planes):
-    """last: of the chunks of the same pixels."""
-    number = word(index_bits(planes))
-
-    @always_comb
-    def find_last():
-        last.next = valid and number == planes - 1
-
-    @always_seq(clk.posedge, reset=rst)
-    def count():
-        if valid:
-            number.next = 0 if number == planes - 1 else number + 1
-
-    return find_last, count
 
 
 @block
@@ -67,7 +51,7 @@ def place_chunks(clk, rst, chunk, turns, write, reader):
     """Writes chunks to where `reader`, the layer that reads them, expects them. Latency: none."""
     slice_number, last = word(index_bits(reader.slices)), bit()
     base, index = word(len(write.address) - 1), Signal(modbv(0)[len(write.address) - 1:])
-    counting = count_planes(clk, rst, chunk.valid, last, reader.planes)
+    counting = every(clk, rst, chunk.valid, last, reader.planes)
     dividing = count_lanes(clk, rst, chunk.valid, last, write.lane, slice_number, reader.lanes)
     slices = reader.slices
 
@@ -112,7 +96,7 @@ def show_chunks(clk, rst, chunk, image, tap, layer):
     """A chunk on a tap; its address is the number of its first pixel in the map. Latency: none."""
     width, planes = made_chunk(layer), made_planes(layer)
     pixels, last = len(chunk.data) // width, bit()
-    counting = count_planes(clk, rst, chunk.valid, last, planes)
+    counting = every(clk, rst, chunk.valid, last, planes)
     spreading = spread_lanes(chunk.data, tap.data, width)
 
     @always_seq(clk.posedge, reset=rst)

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from myhdl import Signal, always, always_comb, always_seq, block, concat, modbv
 
-from rtl.bcnn.maps import IMAGE_BITS, index_bits
+from rtl.bcnn.maps import IMAGE_BITS
 from rtl.convert import unused
+from rtl.lib.every import every
 from rtl.lib.fifo import fifo, small_fifo
 from rtl.lib.stream import bit, stream, word
 
@@ -96,18 +97,14 @@ def count_complete(clk, rst, filled, sent, complete):
 @block
 def find_drained(clk, rst, valid, ready, drained, words):
     """drained: with the last memory word of an image's scores that leaves; only then there is room for others."""
-    number = word(index_bits(words))
+    leaving = bit()
+    counting = every(clk, rst, leaving, drained, words)
 
     @always_comb
-    def find_last():
-        drained.next = valid and ready and number == words - 1
+    def find():
+        leaving.next = valid and ready
 
-    @always_seq(clk.posedge, reset=rst)
-    def count():
-        if valid and ready:
-            number.next = 0 if number == words - 1 else number + 1
-
-    return find_last, count
+    return counting, find
 
 
 @block

@@ -1,17 +1,8 @@
 // Protocol checker of the AXI4 memory port: both what the accelerator drives and what the memory model answers.
 // A broken rule adds one to `failures` and a line "cycle rule" to checks_memory.txt (the first 100).
 // Rules on unknown values are for a four-state simulator; unstrobed write bytes may be unknown, for nobody sees them.
+`include "rules.svh"
 /* verilator lint_off BLKSEQ */
-// A macro, for a task's argument would be cleared in every cycle.
-`define FAIL(RULE) \
-    begin \
-        failures = failures + 1; \
-        if (failures <= 100) begin \
-            $fdisplay(file, "%0d %0s", cycle, RULE); \
-            $fflush(file); \
-        end \
-    end
-
 module axi_checker #(
     parameter integer BYTES = 16,
     parameter integer IDS = 4,         // IDs in use are below this
@@ -58,18 +49,14 @@ module axi_checker #(
     localparam [1:0] INCREMENTING = 1;
     localparam integer DEPTH = 64;
 
-    wire [59:0] ar = {arid, araddr, arlen, arsize, arburst, aruser, 1'b0};
-    wire [59:0] aw = {awid, awaddr, awlen, awsize, awburst, awuser, 1'b0};
-    wire [9*BYTES:0] w = {wdata, wstrb, wlast};
-    wire [8*BYTES+4:0] r = {rid, rdata, rresp, rlast};
-    wire [3:0] b = {bid, bresp};
-
     reg was_reset;
     reg held_ar, held_aw, held_w, held_r, held_b;
-    reg [59:0] last_ar, last_aw;
-    reg [9*BYTES:0] last_w;
-    reg [8*BYTES+4:0] last_r;
-    reg [3:0] last_b;
+    reg [59:0] ar, last_ar, aw, last_aw;
+    reg [9*BYTES:0] w, last_w;
+    reg [8*BYTES+4:0] r, last_r;
+    reg [3:0] b, last_b;
+    // In most cycles nothing goes on, and there is nothing to check.
+    wire busy = arvalid || awvalid || wvalid || rvalid || bvalid || held_ar || held_aw || held_w || held_r || held_b;
 
     // Beats still owed by each read burst, a queue for each ID; lengths of write bursts, one queue.
     reg [8:0] read_beats [0:4*DEPTH-1];
@@ -80,7 +67,7 @@ module axi_checker #(
     reg [5:0] write_head;
     reg [6:0] write_count;
     reg [6:0] answers [0:3];
-    integer reads, writes, file, id;
+    integer reads, writes, checks, id;
 
     task automatic check_address(input [31:0] address, input [7:0] length, input [2:0] size,
                                  input [1:0] burst, input [1:0] number);
@@ -91,6 +78,16 @@ module axi_checker #(
             if ({20'd0, address[11:0]} + ({24'd0, length} + 1) * BYTES > 4096)
                 `FAIL("address: burst crosses a 4 KB boundary")
             if ({30'd0, number} >= IDS) `FAIL("address: ID out of range")
+        end
+    endtask
+
+    task automatic gather;
+        begin
+            ar = {arid, araddr, arlen, arsize, arburst, aruser, 1'b0};
+            aw = {awid, awaddr, awlen, awsize, awburst, awuser, 1'b0};
+            w = {wdata, wstrb, wlast};
+            r = {rid, rdata, rresp, rlast};
+            b = {bid, bresp};
         end
     endtask
 
@@ -223,13 +220,16 @@ module axi_checker #(
             if (was_reset && (arvalid !== 0 || awvalid !== 0 || wvalid !== 0)) `FAIL("valid is high in reset")
             clear;
         end else begin
-            check_held;
-            hold;
-            if (arvalid && arready) read_address;
-            if (rvalid && rready) read_beat;
-            if (awvalid && awready) write_address;
-            if (wvalid && wready) write_beat;
-            if (bvalid && bready) write_answer;
+            if (busy) begin
+                gather;
+                check_held;
+                hold;
+                if (arvalid && arready) read_address;
+                if (rvalid && rready) read_beat;
+                if (awvalid && awready) write_address;
+                if (wvalid && wready) write_beat;
+                if (bvalid && bready) write_answer;
+            end
 `ifndef VERILATOR
             check_unknown;
 `endif
@@ -240,9 +240,8 @@ module axi_checker #(
     initial begin
         failures = 0;
         was_reset = 0;
-        file = $fopen("checks_memory.txt", "w");
+        checks = $fopen("checks_memory.txt", "w");
         clear;
     end
 endmodule
-`undef FAIL
 /* verilator lint_on BLKSEQ */

@@ -1,25 +1,18 @@
 // Writes down what the accelerator shows of itself, and checks that it writes only where it may.
 //
 // taps.bin: one record a tap and cycle: [lanes | tap << 8 | layer << 16], cycle, address, tag, image, then the data.
-//   Only while `record_taps` is set. A tap is cut into lanes of TAP_LANE_BITS bits, of which the first `lanes` mean something.
+//   Only from the cycle after `record_taps` was set. A tap is cut into lanes of TAP_LANE_BITS bits, of which the first
+//   `lanes` mean something.
 // events.bin: one record a layer end: [lane | layer << 16], cycle, image, 0, then the 18 words of the lane's counters.
 // writes.bin: one record a write beat with a strobe: [layer | id << 16], cycle, address, strobe (64 bits), the data.
 // traffic.bin (on command): bytes read, then bytes written, of each of the 4096 layer tags.
-// All words are 32 bits, little endian. `event_count` tells how many events stand in events.bin, which is flushed.
+// All words are 32 bits, little endian; records of one cycle stand in any order. `event_count` changes when
+// there are new events, and the files are flushed then.
 //
 // Regions: records of regions.bin (on command): layer (0xFFFF: any), first byte, last byte. A strobed byte outside
 // every region of its layer is a failure, told in checks_regions.txt.
+`include "rules.svh"
 /* verilator lint_off BLKSEQ */
-// A macro, for a task's arguments would be cleared in every cycle.
-`define FAIL(RULE, ADDRESS, LAYER) \
-    begin \
-        failures = failures + 1; \
-        if (failures <= 100) begin \
-            $fdisplay(checks, "%0d layer %0d address 0x%08x: %0s", cycle, LAYER, ADDRESS, RULE); \
-            $fflush(checks); \
-        end \
-    end
-
 module recorder #(
     parameter integer BYTES = 16,
     parameter integer EVENT_LANES = 1,
@@ -81,7 +74,6 @@ module recorder #(
     reg [1:0] write_id [0:DEPTH-1];
     reg [5:0] write_head, write_tail;
     wire [63:0] strobe = {{64{1'b0}}} | wstrb;
-    reg [31:0] recorded;
     integer taps, events, writes, checks, lane;
 
     task automatic load_regions;
@@ -120,37 +112,24 @@ module recorder #(
             default: ;
         endcase
 
+    // In a register, for Verilator computes what depends on the host's signals again and again.
+    reg recording = 0;
+    always @(posedge clk) recording <= record_taps && !rst;
+
 `ifndef VERILATOR
     task automatic check_unknown;
         integer tap;
         begin
-            if (^{tap_valid, event_valid} === 1'bx) `FAIL("observation valid is unknown", 0, 0)
-            if (record_taps && |tap_valid)
+            if (^{tap_valid, event_valid} === 1'bx) `FAIL_AT("observation valid is unknown", 0, 0)
+            if (recording && |tap_valid)
               for (tap = 0; tap < TAPS; tap = tap + 1)
                 if (tap_valid[tap] === 1)
                     for (lane = 0; lane < tap_lanes[8*tap +: 8]; lane = lane + 1)
                         if (^tap_data[8*TAP_BYTES*tap + TAP_LANE_BITS*lane +: TAP_LANE_BITS] === 1'bx)
-                            `FAIL("observed lane is unknown", tap_address[32*tap +: 32], tap_layer[12*tap +: 12])
+                            `FAIL_AT("observed lane is unknown", tap_address[32*tap +: 32], tap_layer[12*tap +: 12])
         end
     endtask
 `endif
-
-    task automatic record_tap(input integer tap);
-        $fwrite(taps, "%u", {
-            tap_data[8*TAP_BYTES*tap +: 8*TAP_BYTES], 16'd0, tap_image[16*tap +: 16], 8'd0, tap_tag[24*tap +: 24],
-            tap_address[32*tap +: 32], cycle, 4'd0, tap_layer[12*tap +: 12], tap[7:0], tap_lanes[8*tap +: 8]
-        });
-    endtask
-
-    task automatic record_event(input integer number);
-        begin
-            $fwrite(events, "%u", {
-                counters[COUNTER_BITS*number +: COUNTER_BITS], 32'd0, 16'd0, event_image[16*number +: 16], cycle,
-                4'd0, event_layer[12*number +: 12], 8'd0, number[7:0]
-            });
-            recorded = recorded + 1;
-        end
-    endtask
 
     function automatic allowed(input [31:0] first, input [31:0] last, input [11:0] layer);
         integer index;
@@ -178,7 +157,7 @@ module recorder #(
                     bytes_written[layer] = bytes_written[layer] + 1;
                 end
             if (!allowed(address + first, address + last, layer))
-                `FAIL("write outside the layer's regions", address + first, layer)
+                `FAIL_AT("write outside the layer's regions", address + first, layer)
             $fwrite(writes, "%u", {
                 wdata, strobe, address, cycle, 14'd0, write_id[write_head], 4'd0, layer
             });
@@ -208,6 +187,33 @@ module recorder #(
         end
     endtask
 
+    // By wires of its own each: of one wire with all taps Verilator makes a new copy in every cycle.
+    genvar tap, ended;
+    generate
+        for (tap = 0; tap < TAPS; tap = tap + 1) begin : g_tap
+            wire [8*TAP_BYTES-1:0] data = tap_data[8*TAP_BYTES*tap +: 8*TAP_BYTES];
+            wire [31:0] address = tap_address[32*tap +: 32];
+            wire [23:0] tag = tap_tag[24*tap +: 24];
+            wire [15:0] image = tap_image[16*tap +: 16];
+            wire [11:0] layer = tap_layer[12*tap +: 12];
+            wire [7:0] number = tap, lanes = tap_lanes[8*tap +: 8];
+            always @(posedge clk)
+                if (recording && tap_valid[tap])
+                    $fwrite(taps, "%u", {data, 16'd0, image, 8'd0, tag, address, cycle, 4'd0, layer, number, lanes});
+        end
+        for (ended = 0; ended < EVENT_LANES; ended = ended + 1) begin : g_event
+            wire [COUNTER_BITS-1:0] counts = counters[COUNTER_BITS*ended +: COUNTER_BITS];
+            wire [15:0] image = event_image[16*ended +: 16];
+            wire [11:0] layer = event_layer[12*ended +: 12];
+            wire [15:0] number = ended;
+            always @(posedge clk)
+                if (event_valid[ended] && !rst)
+                    $fwrite(events, "%u", {counts, 48'd0, image, cycle, 4'd0, layer, number});
+        end
+    endgenerate
+
+    always @(event_count) flush; // all that was shown with the new events has been written by then
+
     integer number;
     always @(posedge clk)
         if (rst) clear;
@@ -218,15 +224,7 @@ module recorder #(
 `ifndef VERILATOR
             check_unknown;
 `endif
-            if (record_taps && |tap_valid)
-                for (number = 0; number < TAPS; number = number + 1)
-                    if (tap_valid[number]) record_tap(number);
-            if (|event_valid) begin
-                for (number = 0; number < EVENT_LANES; number = number + 1)
-                    if (event_valid[number]) record_event(number);
-                flush;
-                event_count <= recorded; // not before the file is flushed, for Python reads it then
-            end
+            if (|event_valid) event_count <= event_count + 1;
         end
 
     initial begin
@@ -236,7 +234,6 @@ module recorder #(
         checks = $fopen("checks_regions.txt", "w");
         failures = 0;
         event_count = 0;
-        recorded = 0;
         region_count = 0;
         clear;
         for (number = 0; number < 4096; number = number + 1) begin
@@ -245,5 +242,4 @@ module recorder #(
         end
     end
 endmodule
-`undef FAIL
 /* verilator lint_on BLKSEQ */

@@ -76,7 +76,7 @@ LEGAL: dict[str, list[Cycle]] = {
     {"bready": 1}], "unknown unstrobed byte": [AW, {**NO_AW, **W, "wstrb": 0x7F, "wdata": "X" * 8 + "0" * 56},
                                {**W_LAST, "wdata": 0}, B],
     "unknown lane that means nothing": [{"tap_valid": 1, "tap_lanes": 1, "tap_data": "X" * 16 + "0" * 16}, NO_TAP],
-    "unknown lane that is not recorded": [{"tap_valid": 1, "tap_data": "X" * 32, "record_taps": 0}, NO_TAP],
+    "unknown lane that is not recorded": [{"record_taps": 0}, {"tap_valid": 1, "tap_data": "X" * 32}, NO_TAP],
     "two taps and two layer ends": [{"tap_valid": 3, "event_valid": 3}, {**NO_TAP, "event_valid": 2}, IDLE],
 }  # fmt: skip
 BROKEN: dict[str, list[Cycle]] = {

@@ -8,10 +8,8 @@ import pytest
 from tb.apart import _joined
 from tb.launch import result_of
 from tb.outcome import RequestOutcome, layer_record
+from tb.tests.outcomes import COUNTERS
 
-COUNTERS = {
-    "CYCLES": 100, "COMPUTE": 90, "READ_STALL": 5, "WRITE_STALL": 3, "DEP_STALL": 2, "MACS": 640, "MACS_SKIPPED": 60,
-}  # fmt: skip
 CONFIG = SimpleNamespace(clock_mhz=100, elements=64)
 WHOLE: Any = SimpleNamespace(
     images=1,

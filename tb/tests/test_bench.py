@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from regress.simulators import Build, Run, find
+from tb.model import CLOCK
 from tb.tests.bench_copier import NARROW, WIDE
 
 HDL = Path(__file__).parents[1] / "hdl"
@@ -24,8 +25,9 @@ def simulate(simulator: str, fault: int, folder: Path, wide: bool = False) -> li
         "tb_top",
         {**(WIDE if wide else NARROW), "WORDS": 65536},
         {"ASSAY_DUT": "copier", **({"COPIER_WIDE": "1"} if wide else {})},
+        includes=(HDL,),
         arguments=arguments(simulator),
-        clock="clk",
+        clock=CLOCK,
     )
     run = Run(
         tool.build(build),

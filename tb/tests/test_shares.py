@@ -14,10 +14,8 @@ from regress.simulators import Outcome
 from tb.outcome import RequestOutcome, layer_record
 from tb.prepare import Stimulus
 from tb.shares import images_of, joined, run_shares, share_starts
+from tb.tests.outcomes import COUNTERS
 
-COUNTERS = {
-    "CYCLES": 100, "COMPUTE": 90, "READ_STALL": 5, "WRITE_STALL": 3, "DEP_STALL": 2, "MACS": 640, "MACS_SKIPPED": 60,
-}  # fmt: skip
 NOWHERE: Any = SimpleNamespace()
 
 

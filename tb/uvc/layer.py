@@ -16,7 +16,7 @@ from cocotb.triggers import Timer
 from pyuvm import uvm_agent, uvm_analysis_port, uvm_monitor
 
 from rtl.lib.registers import COUNTERS
-from tb.records import EVENT, RecordReader, Records, tap_type
+from tb.records import EVENT, LAYER_TAGS, RecordReader, Records, tap_type
 
 GATHERED_NS = 1_000_000
 COUNTER_NAMES = [name for name, _ in COUNTERS]
@@ -40,8 +40,8 @@ class TapStore:
     joins sooner than records."""
 
     def __init__(self, path: Path, tap_bytes: int) -> None:
-        self._type = tap_type(tap_bytes)
-        self._reader = RecordReader(path, self._type)
+        self._reader = RecordReader(path, tap_type(tap_bytes))
+        self._nothing = np.empty((0, self._reader.dtype.itemsize), np.uint8)
         self._pending: dict[tuple[int, int], list[npt.NDArray[np.uint8]]] = {}
 
     def collect(self) -> None:
@@ -49,24 +49,21 @@ class TapStore:
         new = self._reader.read()
         if not len(new):
             return
-        keys = new["image"] << np.uint32(12) | new["layer"]
+        keys = new["image"] * LAYER_TAGS + new["layer"]
         order = np.argsort(keys, kind="stable")
-        rows, edges = (
-            new.view(np.uint8).reshape(len(new), -1)[order],
-            np.flatnonzero(np.diff(keys[order])) + 1,
-        )
+        rows, keys = new.view(np.uint8).reshape(len(new), -1)[order], keys[order]
+        edges = np.flatnonzero(np.diff(keys)) + 1
         for first, last in pairwise([0, *edges.tolist(), len(new)]):
-            image, layer = divmod(int(keys[order[first]]), 1 << 12)
+            image, layer = divmod(int(keys[first]), LAYER_TAGS)
             self._pending.setdefault((layer, image), []).append(rows[first:last])
 
     def claim(self, layer: int, image: int, cycle: int) -> Records:
         """Take all records of a layer of an image up to a cycle: later ones are those of a later RUN's image."""
-        parts = self._pending.pop((layer, image), [np.empty((0, self._type.itemsize), np.uint8)])
-        rows = np.concatenate(parts) if len(parts) > 1 else parts[0]
-        records: Records = rows.view(self._type)[:, 0]
-        if not len(records) or records["cycle"].max() <= cycle:
-            return records
+        rows = np.concatenate([self._nothing, *self._pending.pop((layer, image), ())])
+        records: Records = rows.view(self._reader.dtype)[:, 0]
         mine = records["cycle"] <= cycle
+        if mine.all():
+            return records
         self._pending[layer, image] = [rows[~mine]]
         claimed: Records = records[mine]
         return claimed
@@ -99,7 +96,7 @@ class LayerMonitor(uvm_monitor):
 
     def publish(self) -> None:
         """Publish an item for every event that stands in the file and was not published yet."""
-        events = self._events.read().tolist()
+        events = np.sort(self._events.read(), order=("cycle", "lane")).tolist()
         self.taps.collect()  # after the events, for what their layers showed stands in the file before they do
         for lane, layer, cycle, image, _, values in events:
             counters = dict(zip(COUNTER_NAMES, values.tolist(), strict=True))

@@ -11,6 +11,7 @@ from rtl.lib.axi_read import read_dma
 from rtl.lib.axi_write import write_dma
 from rtl.lib.control import progress
 from rtl.lib.delay import delay, delay_control
+from rtl.lib.every import every
 from rtl.lib.fifo import fifo, small_fifo
 from rtl.lib.instruction_fetch import instruction_fetch
 from rtl.lib.load_sequencer import find_engaged, load_sequencer, pass_requests
@@ -51,6 +52,14 @@ def delay_control_1():
 
 def delay_control_6():
     return delay_control(bit(), reset(), bit(), bit(), 6)
+
+
+def every_1():
+    return every(bit(), reset(), bit(), bit(), 1)
+
+
+def every_5():
+    return every(bit(), reset(), bit(), bit(), 5)
 
 
 def fifo_16():

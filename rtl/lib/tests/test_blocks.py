@@ -137,6 +137,21 @@ def test_delay_of_control_bits_is_silent_from_reset(cycles, tmp_path):
     assert seen[51 + cycles :] == [row["d"] for row in rows][51 : 100 - cycles]
 
 
+@pytest.mark.parametrize("count", [1, 5])
+def test_every_tells_the_last_of_so_many_since_reset(count, tmp_path):
+    rng = random.Random(12)
+    rows = [{"valid": rng.getrandbits(1)} for _ in range(100)]
+    recording = check(
+        f"every_{count}", lambda ports: [Wires(ports, rows)], 100, tmp_path, settle=4, resets=(50,)
+    )
+    number, told = 0, 0
+    for row in recording.rows[51:]:
+        number += row["valid"]
+        assert row["last"] == (row["valid"] and number % count == 0)
+        told += row["last"]
+    assert told >= 3
+
+
 class Pipeline(Agent):
     """Feeds a pipeline a vector a cycle and compares with a function of it, `latency` cycles later."""
 
