@@ -28,7 +28,7 @@ constexpr uint64_t HALF_PERIOD = NEVER;
 #endif
 
 uint64_t now = 0, next_edge = HALF_PERIOD;
-uint64_t deadline = 0; // of the next callback that waits for a time; another one only after something was called
+uint64_t deadline = 0; // of the next callback that waits for a time
 Vtop* top; // main() owns it: it must not outlive Verilator's own static objects
 #if VM_TRACE
 VerilatedFstC* trace;
@@ -100,7 +100,8 @@ void simulate() {
     call_watchers();
     for (bool called = true; !Verilated::gotFinish();) {
         called = step(called);
-        if (called) deadline = VerilatedVpi::cbNextDeadline();
+        // Another one only after something was called, or when it has come: it may be of a callback that was removed.
+        if (called || now == deadline) deadline = VerilatedVpi::cbNextDeadline();
         const uint64_t next = next_time();
         if (next == NEVER) break;
         now = next;
