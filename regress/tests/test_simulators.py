@@ -47,7 +47,9 @@ def test_passes_with_a_clock_that_the_model_drives(simulator: Simulator, tmp_pat
 
 def test_goes_past_the_time_of_a_removed_timer(simulator: Simulator, tmp_path: Path) -> None:
     clocked = replace(BUILD, defines={"CLOCK_INPUT": "1"}, clock="clk")
-    assert simulate(simulator, tmp_path, "outlives_removed_timers", build=clocked, timeout_seconds=20.0).passed
+    assert simulate(
+        simulator, tmp_path, "outlives_removed_timers", build=clocked, timeout_seconds=20.0
+    ).passed
 
 
 def test_equal_build_is_found_in_the_cache(simulator: Simulator) -> None:
