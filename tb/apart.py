@@ -106,7 +106,7 @@ def _joined(whole: Stimulus, outcomes: Sequence[RequestOutcome], config: Any) ->
         action=str(Action.RUN),
         images=whole.images,
         batches=1,
-        failures=[f"{name}: {failure}" for name, outcome in pairs for failure in outcome.reasons],
+        failures=[found.within(name) for name, outcome in pairs for found in outcome.reasons],
         cycles=sum(outcome.cycles for outcome in outcomes),
         tensors=sum(outcome.tensors for outcome in outcomes),
         values=sum(outcome.values for outcome in outcomes),

@@ -11,6 +11,7 @@ from compiler.program import Program
 from host.protocol import DeviceError, DeviceTimeout
 from rtl.lib.registers import REGISTERS, VARIANT_BASE, Access, Control, Error, Interrupt, Status
 from tb.env import Environment
+from tb.finding import Finding, Kind
 from tb.placement import place, write_regions
 from tb.registers import RegisterModel
 from tb.settings import MemorySettings
@@ -22,7 +23,7 @@ WAITING = 2  # descriptors that the queue holds
 
 
 class ContractSequence:
-    """Checks one accelerator; `checked` counts the checks, `failures` has a line for each that failed."""
+    """Checks one accelerator; `checked` counts the checks, `failures` has one for each that failed."""
 
     def __init__(
         self, env: Environment, program: Program, foreign: Program, config_hash: int, seed: int
@@ -34,7 +35,7 @@ class ContractSequence:
         self.seed = seed
         self.memory_map = place(program, WAITING + 2, env.bench.memory_bytes, seed)
         self.checked = 0
-        self.failures: list[str] = []
+        self.failures: list[Finding] = []
 
     async def body(self) -> None:
         """Every check, each from a state that the one before left clean."""
@@ -55,7 +56,8 @@ class ContractSequence:
             try:
                 await step()
             except (DeviceError, DeviceTimeout) as error:
-                self.failures.append(f"{step.__name__}: {error}")
+                kind = Kind.HANG if isinstance(error, DeviceTimeout) else Kind.ERROR
+                self.failures.append(Finding(kind, f"{step.__name__}: {error}", cycle=self.env.bench.cycle))
                 await self.env.bench.reset()
         self.failures += self.env.memory.new_failures()
 
@@ -63,7 +65,8 @@ class ContractSequence:
         """One check."""
         self.checked += 1
         if got != wanted:
-            self.failures.append(f"{what} is 0x{got:x}, must be 0x{wanted:x}")
+            text = f"{what} is 0x{got:x}, must be 0x{wanted:x}"
+            self.failures.append(Finding(Kind.REGISTER, text, cycle=self.env.bench.cycle))
 
     async def reset_values(self) -> None:
         """After a hard reset every register that can be read has its reset value."""
@@ -171,7 +174,7 @@ class ContractSequence:
         await self._start(MemorySettings())
         try:
             await self.env.host.configure(self.foreign.image, self.memory_map.program)
-            self.failures.append("a program of another configuration was accepted")
+            self.failures.append(Finding(Kind.ERROR, "a program of another configuration was accepted"))
         except DeviceError as error:
             self.expect("error for a program of another configuration", error.code, Error.CONFIG_MISMATCH)
         await self._clean("foreign program")

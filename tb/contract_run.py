@@ -13,6 +13,7 @@ import numpy as np
 
 from golden.ir import Graph
 from tb.disturbance import possible
+from tb.finding import Finding, Kind, from_plain, told
 from tb.job import CONTRACT, Action, Phase
 from tb.launch import failures_of, prepare_folder, simulate, verdict_of
 from tb.prepare import Stimulus, Tensors, request, save, stimulus
@@ -66,16 +67,23 @@ def run(
         coverage=coverage, contract=contract, patience=PATIENCE, watchdog=WATCHDOG,
     )  # fmt: skip
     found = json.loads((work / CONTRACT).read_text()) if (work / CONTRACT).exists() else {}
-    failures = [*found.get("failures", ["the contract was not checked to its end"]), *failures_of(outcomes)]
+    failures = [*contract_failures(found), *failures_of(outcomes)]
     return {
         "verdict": "fail" if failures else verdict_of(outcomes),
         "checked": found.get("checked", 0) + sum(outcome.values for outcome in outcomes),
-        "failures": failures,
+        **told(failures),
         "cycles": sum(outcome.cycles for outcome in outcomes),
         "phases": [f"{outcome.name}: {outcome.phase}, error {outcome.error}" for outcome in outcomes],
         "wall_seconds": done.wall_seconds,
         "coverage_file": str(done.coverage or ""),
     }
+
+
+def contract_failures(found: Mapping[str, Any]) -> list[Finding]:
+    """What contract.json tells; it is a failure that there is none."""
+    if not found:
+        return [Finding(Kind.ENDED_EARLY, "the contract was not checked to its end")]
+    return [from_plain(one) for one in found["failures"]]
 
 
 def contract_stimulus(variant: str, config: str, seed: int) -> Stimulus:

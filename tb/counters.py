@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from compiler.program import Program
+from tb.finding import Finding, Kind
 from tb.scoreboard import LayerTotal
 
 ACTIVITIES = ("COMPUTE", "READ_STALL", "WRITE_STALL", "DEP_STALL")
@@ -17,8 +18,8 @@ def check_counters(
     layers: Sequence[LayerTotal],
     read: int,
     written: int,
-) -> list[str]:
-    """One line for each counter that is wrong. total: what the registers counted; read, written: bytes that crossed
+) -> list[Finding]:
+    """One for each counter that is wrong. total: what the registers counted; read, written: bytes that crossed
     the memory port."""
     executed = images * sum(layer.macs_executed for layer in program.layers)
     nominal = images * sum(layer.macs for layer in program.layers)
@@ -40,4 +41,4 @@ def check_counters(
     busy = sum(total[name] for name in ACTIVITIES)
     if busy > total["CYCLES"]:
         wrong.append(f"{' + '.join(ACTIVITIES)} is {busy}, more than {total['CYCLES']} cycles")
-    return wrong
+    return [Finding(Kind.COUNTER, line) for line in wrong]

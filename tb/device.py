@@ -71,7 +71,7 @@ class CheckedTransport(SimulatorTransport):
         came = await super().interrupt(cycles)
         failures = self._checkers.new_failures()
         if failures:
-            raise BusError("; ".join(failures[:TOLD]))
+            raise BusError("; ".join(map(str, failures[:TOLD])))
         if came:
             self._forget_records()
         return came

@@ -4,7 +4,8 @@ from it."""
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ class Request:
     each RUN; each is asked for as soon as the queue has room. The action comes in `phase`, `delay` cycles after it
     began (or at instruction `delay`). operand: which of the variant's bad operands. taps: False to compare only the
     outputs in memory; `data` then holds only inputs and outputs. pause: if not 0, a RUN is asked for only so many
-    cycles after the one before has completed."""
+    cycles after the one before has completed. operators: what makes each node, for messages."""
 
     name: str
     program: str
@@ -58,6 +59,7 @@ class Request:
     memory: MemorySettings = CALM
     taps: bool = True
     pause: int = 0
+    operators: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from compiler.network import Network
 from compiler.networks import load as load_network
 from compiler.program import Program
 from regress.simulators import Outcome, Run
+from tb.finding import Finding, Kind, told
 from tb.job import JOB, Job, Request
 from tb.model import TOP, built_model, memory_words
 from tb.outcome import GIVE_UP, RequestOutcome, hopeless, load_outcomes
@@ -202,20 +203,31 @@ def simulate(
 
 def complete(requests: Sequence[Request], found: list[RequestOutcome], done: Outcome) -> list[RequestOutcome]:
     """An outcome for each request: those that the simulation did not reach have failed."""
-    reason = f"the simulation ended early; see {done.log}"
-    if done.failures:
-        reason = done.failures[0]
-    elif hopeless(found):
-        reason = f"not run, since the {GIVE_UP} requests before failed"
-    missing = requests[len(found) :]
+    missing, kind = requests[len(found) :], Kind.TIME_OUT if done.timed_out else Kind.ENDED_EARLY
     lost = [
-        RequestOutcome(item.name, str(item.action), sum(item.batches), len(item.batches), [reason])
+        RequestOutcome(
+            item.name,
+            str(item.action),
+            sum(item.batches),
+            len(item.batches),
+            [Finding(kind, why(found, done))],
+        )
         for item in missing
     ]
     if done.failures and not missing and found:
         last = found[-1]
-        found = [*found[:-1], replace(last, failures=[*last.failures, *done.failures])]
+        more = [Finding(kind, line) for line in done.failures]
+        found = [*found[:-1], replace(last, failures=[*last.failures, *more])]
     return [*found, *lost]
+
+
+def why(found: Sequence[RequestOutcome], done: Outcome) -> str:
+    """Why a simulation did not come to all of its requests."""
+    if done.failures:
+        return done.failures[0]
+    if hopeless(found):
+        return f"not run, since the {GIVE_UP} requests before failed"
+    return f"the simulation ended early; see {done.log}"
 
 
 def network_result(made: Stimulus, done: Outcome, outcome: RequestOutcome, config: Any) -> dict[str, Any]:
@@ -245,7 +257,7 @@ def result_of(outcome: RequestOutcome, config: Any) -> dict[str, Any]:
         "checked": outcome.values,
         "compared": outcome.compared,
         "tensors": outcome.tensors,
-        "failures": outcome.failures,
+        **told(outcome.failures),
     }
 
 
@@ -267,9 +279,17 @@ def accuracy(
     return {"images": made.images, "golden": float(np.mean(scores.argmax(axis=1) == labels)), "rtl": rtl}
 
 
-def failures_of(outcomes: Sequence[RequestOutcome]) -> list[str]:
-    """One line for each failure, with its request's name."""
-    return [f"{outcome.name}: {failure}" for outcome in outcomes for failure in outcome.failures]
+def failures_of(outcomes: Sequence[RequestOutcome], first: int | None = None) -> list[Finding]:
+    """Every failure, with its request's name; first: the number of the job's item that the first request is for."""
+    return [
+        replace(
+            found.within(outcome.name),
+            request=outcome.name,
+            item=None if first is None else first + number,
+        )
+        for number, outcome in enumerate(outcomes)
+        for found in outcome.failures
+    ]
 
 
 def verdict_of(outcomes: Sequence[RequestOutcome]) -> str:
@@ -290,5 +310,5 @@ def regress_network(
     wrong = [*misjudged(result["layers"], images), *interval_misjudged(result, images)]
     wrong = wrong if result["verdict"] == "pass" else []
     if wrong:
-        result |= {"verdict": "fail", "failures": wrong}
+        result |= {"verdict": "fail", **told(Finding(Kind.CYCLES, line) for line in wrong)}
     return result

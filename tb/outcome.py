@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tb.finding import Finding, Kind, from_plain, to_plain
 
 RESULTS = "requests.json"
 GIVE_UP = 5
@@ -27,7 +29,7 @@ class RequestOutcome:
     action: str
     images: int
     batches: int
-    failures: list[str] = field(default_factory=list)
+    failures: list[Finding] = field(default_factory=list)
     cycles: int = 0
     tensors: int = 0
     values: int = 0
@@ -49,21 +51,29 @@ class RequestOutcome:
         return not self.failures and self.values > 0
 
     @property
-    def reasons(self) -> list[str]:
+    def reasons(self) -> list[Finding]:
         """Why it has not passed."""
-        return self.failures if self.passed or self.failures else ["nothing was compared"]
+        if self.passed or self.failures:
+            return self.failures
+        return [Finding(Kind.UNSEEN, "nothing was compared")]
 
 
 def save_outcomes(folder: Path, outcomes: Sequence[RequestOutcome]) -> None:
     """Write requests.json."""
-    (folder / RESULTS).write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=1))
+    raw = [
+        {**vars(outcome), "failures": [to_plain(found) for found in outcome.failures]} for outcome in outcomes
+    ]
+    (folder / RESULTS).write_text(json.dumps(raw, indent=1))
 
 
 def load_outcomes(folder: Path) -> list[RequestOutcome]:
     """Read requests.json; none if the simulation did not get so far."""
     path = folder / RESULTS
     raw: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
-    return [RequestOutcome(**item) for item in raw]
+    return [
+        RequestOutcome(**{**item, "failures": [from_plain(found) for found in item["failures"]]})
+        for item in raw
+    ]
 
 
 def hopeless(outcomes: Sequence[RequestOutcome]) -> bool:

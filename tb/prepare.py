@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from compiler.program import Program, element_type
 from compiler.program_file import to_bytes
-from golden.ir import Graph
+from golden.ir import Graph, Node
 from golden.run import run as run_golden
 from regress.simulators.cache import cache_root, get_or_build
 from tb.job import Request
@@ -32,6 +32,7 @@ PROGRAM_SOURCES = (
     "rtl/lib/registers.py",
 )
 TENSORS, PROGRAM = "tensors.npz", "network.program"
+WORDS = {"Conv2D": "convolution", "FullyConnected": "fully connected", "Pool2D": "pool"}
 PART = 64  # images that golden runs at a time
 
 
@@ -141,4 +142,17 @@ def request(
 ) -> Request:
     """Write the stimulus, and the request that runs it."""
     program, data = save(made, folder, f"{name}".replace("/", "_"))
-    return Request(name, program, data, seed, tuple(batches), **changes)
+    return Request(name, program, data, seed, tuple(batches), operators=operators(made.graph), **changes)
+
+
+def operators(graph: Graph) -> dict[str, str]:
+    """What makes each tensor, in the words of people: a convolution's kernel is part of its name."""
+    return {node.output: _operator(graph, node) for node in graph.nodes}
+
+
+def _operator(graph: Graph, node: Node) -> str:
+    name = WORDS.get(type(node.operator).__name__, type(node.operator).__name__.lower())
+    if name != "convolution":
+        return name
+    height, width = graph.tensor(node.inputs[1]).shape[1:3]
+    return f"{name} {height}x{width}"

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pyuvm import uvm_subscriber
 
-from tb.compare import Mismatch, compare_memory, compare_observed
+from tb.compare import compare_memory, compare_observed
 from tb.expectation import Expectation
+from tb.finding import Finding, Kind
 from tb.records import Records
 from tb.uvc.layer import LayerItem
 
@@ -42,7 +43,7 @@ class Verdict:
     a RUN began them anew before they could be read; ends: cycle of each end of the last layer."""
 
     layers: list[LayerTotal]
-    failures: list[str] = field(default_factory=list)
+    failures: list[Finding] = field(default_factory=list)
     tensors: int = 0
     values: int = 0
     classes: dict[str, list[int]] = field(default_factory=dict)
@@ -54,12 +55,12 @@ class Verdict:
         """True when something was compared and nothing was wrong."""
         return self.values > 0 and not self.failures
 
-    def fail(self, message: str) -> None:
+    def fail(self, found: Finding) -> None:
         """Add a failure; the first MESSAGES are kept, one more line tells that there were others."""
         if len(self.failures) < MESSAGES:
-            self.failures.append(message)
+            self.failures.append(found)
         elif len(self.failures) == MESSAGES:
-            self.failures.append("further failures are not shown")
+            self.failures.append(replace(found, text="further failures are not shown"))
 
 
 class Scoreboard(uvm_subscriber):
@@ -72,7 +73,7 @@ class Scoreboard(uvm_subscriber):
         self.verdict = Verdict([])
         self._before: dict[int, LayerItem] = {}
         self._lanes = 1
-        self.stray: list[str] = []
+        self.stray: list[Finding] = []
 
     def expect(self, expectation: Expectation) -> None:
         """From now on layer items belong to this request."""
@@ -88,6 +89,16 @@ class Scoreboard(uvm_subscriber):
         self._expected, self._abandoned = None, True
         return self.verdict
 
+    def unfinished(self) -> tuple[str, str]:
+        """The first layer that has not ended for every image, and its operator; empty if there is none."""
+        expected = self._expected
+        if expected is None:
+            return "", ""
+        for number, total in enumerate(self.verdict.layers):
+            if total.images < expected.images:
+                return total.name, expected.operator(number)
+        return "", ""
+
     def rest(self) -> None:
         """The accelerator has been reset: a layer that ends from now on belongs to nothing."""
         self._abandoned = False
@@ -97,11 +108,11 @@ class Scoreboard(uvm_subscriber):
         if self._abandoned:
             return
         if self._expected is None:
-            self.stray.append(f"cycle {item.cycle}: layer {item.layer} ended, but no request is running")
+            text = f"cycle {item.cycle}: layer {item.layer} ended, but no request is running"
+            self.stray.append(Finding(Kind.STRAY, text, cycle=item.cycle))
         elif item.layer >= len(self._expected.layers):
-            self.verdict.fail(
-                f"cycle {item.cycle}: layer {item.layer} ended, but the program has no such layer"
-            )
+            text = f"cycle {item.cycle}: layer {item.layer} ended, but the program has no such layer"
+            self.verdict.fail(Finding(Kind.STRAY, text, cycle=item.cycle))
         else:
             self._count(item)
             self._compare(item, self._expected)
@@ -112,19 +123,19 @@ class Scoreboard(uvm_subscriber):
         """Compare one image's outputs, as they stand in memory at `address`."""
         stored = np.frombuffer(data, np.uint8)[None]
         for place in expected.outputs:
-            golden = expected.tensors[place.tensor][image]
+            subject = expected.subject(expected.maker(place.tensor), place.tensor, image)
             got = place.pick(stored)
-            found = compare_memory(place.tensor, image, golden, got, address + place.offset, writes)
-            self._tally(golden.size)
+            found = compare_memory(subject, got, address + place.offset, writes)
+            self._tally(subject.expected.size)
             self.verdict.classes.setdefault(place.tensor, []).append(int(got.argmax()))
             if found:
-                self.verdict.fail(str(found))
+                self.verdict.fail(found.within("in memory"))
 
     def close(self, leftover_taps: int, counters: dict[str, int]) -> Verdict:
         """End the request: `counters` as the registers give them after the last RUN."""
         expected, self._expected = self._expected, None
         if expected is None:
-            self.verdict.fail("the scoreboard was closed without a request")
+            self.verdict.fail(Finding(Kind.UNSEEN, "the scoreboard was closed without a request"))
             return self.verdict
         self._check_complete(expected, leftover_taps)
         self._sum_up(counters)
@@ -146,9 +157,8 @@ class Scoreboard(uvm_subscriber):
         if total is self.verdict.layers[-1]:
             self.verdict.ends.append(item.cycle)
         if expected.number_in_batch(position) != item.image:
-            self.verdict.fail(
-                f"layer {layer.name}: image {item.image} ended, awaited {position} of all images"
-            )
+            text = f"layer {layer.name}: image {item.image} ended, awaited {position} of all images"
+            self.verdict.fail(self._of_layer(Kind.ORDER, text, expected, item.layer, item.cycle))
             return
         if not expected.taps:
             return
@@ -160,52 +170,61 @@ class Scoreboard(uvm_subscriber):
 
     def _look_closely(self, item: LayerItem, expected: Expectation, position: int) -> None:
         """Element by element, so that what is wrong can be told."""
-        layer, total = expected.layers[item.layer], self.verdict.layers[item.layer]
+        layer = expected.layers[item.layer]
         gathered = expected.observe(item.layer, item.taps)
         if len(gathered.unexplained):
-            self._unexplained(item, gathered.unexplained)
+            self._judge(item, self._unexplained(item, expected, gathered.unexplained))
         for node, seen in gathered.tensors.items():
-            golden = expected.tensors[node][position]
             self._tally(int(seen.expected.sum()))
-            self._judge(total, compare_observed(layer.name, node, position, golden, seen, item.taps))
-            self._check_shown_once(total, node, int(seen.conflicts.sum()))
+            subject = expected.subject(layer.name, node, position)
+            self._judge(item, compare_observed(subject, seen, item.taps))
+            self._judge(item, self._shown_twice(item, expected, node, int(seen.conflicts.sum())))
 
-    def _unexplained(self, item: LayerItem, rows: npt.NDArray[np.int64]) -> None:
+    def _unexplained(self, item: LayerItem, expected: Expectation, rows: npt.NDArray[np.int64]) -> Finding:
         """Results were written that the layer table does not account for."""
-        first, total = item.taps[int(rows[0])], self.verdict.layers[item.layer]
-        total.equal = False
-        self.verdict.fail(
-            f"layer {total.name}: instruction {first['tag']} wrote to address 0x{first['address']:x} "
-            f"in cycle {first['cycle']} what belongs to no tensor ({len(rows)} such writes)"
+        first = item.taps[int(rows[0])]
+        text = (
+            f"layer {expected.layers[item.layer].name}: instruction {first['tag']} wrote to address "
+            f"0x{first['address']:x} in cycle {first['cycle']} what belongs to no tensor ({len(rows)} such writes)"
         )
+        found = self._of_layer(Kind.STRAY, text, expected, item.layer, int(first["cycle"]))
+        return replace(found, address=int(first["address"]), writer=f"instruction {first['tag']}")
 
-    def _check_shown_once(self, total: LayerTotal, node: str, conflicts: int) -> None:
+    def _shown_twice(
+        self, item: LayerItem, expected: Expectation, node: str, conflicts: int
+    ) -> Finding | None:
         """A wrong value does not become right by being overwritten."""
-        if conflicts:
-            total.equal = False
-            self.verdict.fail(
-                f"layer {total.name}: node {node}: {conflicts} values were shown twice, differently"
-            )
+        name = expected.layers[item.layer].name
+        text = f"layer {name}: node {node}: {conflicts} values were shown twice, differently"
+        found = self._of_layer(Kind.SHOWN_TWICE, text, expected, item.layer, item.cycle)
+        return replace(found, node=node, wrong=conflicts) if conflicts else None
 
-    def _judge(self, total: LayerTotal, found: Mismatch | None) -> None:
+    def _judge(self, item: LayerItem, found: Finding | None) -> None:
         if found:
-            total.equal = False
-            self.verdict.fail(str(found))
+            self.verdict.layers[item.layer].equal = False
+            self.verdict.fail(found)
+
+    def _of_layer(
+        self, kind: Kind, text: str, expected: Expectation, layer: int, cycle: int | None
+    ) -> Finding:
+        return Finding(kind, text, expected.layers[layer].name, expected.operator(layer), cycle=cycle)
 
     def _tally(self, values: int) -> None:
         self.verdict.tensors += 1
         self.verdict.values += values
 
     def _check_complete(self, expected: Expectation, leftover_taps: int) -> None:
-        for layer, total in zip(expected.layers, self.verdict.layers, strict=True):
+        for number, total in enumerate(self.verdict.layers):
             if total.images != expected.images:
-                self.verdict.fail(f"layer {layer.name} ended {total.images} times, awaited {expected.images}")
+                text = f"layer {total.name} ended {total.images} times, awaited {expected.images}"
+                self.verdict.fail(self._of_layer(Kind.ORDER, text, expected, number, None))
         if leftover_taps:
-            self.verdict.fail(f"{leftover_taps} observed writes belong to no layer that ended")
+            text = f"{leftover_taps} observed writes belong to no layer that ended"
+            self.verdict.fail(Finding(Kind.STRAY, text))
         for node in sorted(set(expected.tensors) - expected.observable) if expected.taps else ():
-            self.verdict.fail(f"node {node} was not compared with golden")
+            self.verdict.fail(Finding(Kind.UNSEEN, f"node {node} was not compared with golden", node=node))
         if self.verdict.values == 0:
-            self.verdict.fail("nothing was compared")
+            self.verdict.fail(Finding(Kind.UNSEEN, "nothing was compared"))
 
     def restarted(self, cycle: int, counters: Mapping[str, int] | None) -> None:
         """A RUN asked for in `cycle` found the accelerator idle, so that all counters began from zero. counters: those

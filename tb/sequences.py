@@ -22,6 +22,7 @@ from tb.counters import check_counters
 from tb.disturbance import Disturbance, disturbance
 from tb.env import Environment
 from tb.expectation import Expectation
+from tb.finding import Finding, Kind
 from tb.job import Action, Job, Phase, Request
 from tb.outcome import EVERY_NODE, OUTPUTS_ONLY, RequestOutcome, layer_record
 from tb.performance import interval
@@ -31,6 +32,12 @@ from tb.scoreboard import Verdict
 from tb.settings import MemorySettings
 from tb.variants import find_config
 
+# An error's code to what is told of it; the accelerator's own watchdog tells of a hang.
+STOPPED: Mapping[int, Kind] = {
+    Error.BUS_READ: Kind.BUS_ERROR,
+    Error.BUS_WRITE: Kind.BUS_ERROR,
+    Error.WATCHDOG: Kind.HANG,
+}
 HOST_CYCLES = 400  # most that the register accesses around a RUN take, held back by the bench
 Tensors = Mapping[str, npt.NDArray[Any]]
 
@@ -60,11 +67,22 @@ class RequestSequence:
                 await self._disturb(disturbance(self.request))
             await self._run()
         except (DeviceError, DeviceTimeout) as error:
-            self.outcome.failures.append(str(error))
-            self.env.scoreboard.abandon()
+            self._stopped(error)
             await self._recover()
         self.outcome.failures += self.env.memory.new_failures()
         return self.outcome
+
+    def _stopped(self, error: DeviceError | DeviceTimeout) -> None:
+        """What was found until then, and where the accelerator stood."""
+        env = self.env
+        env.catch_up()
+        kind = Kind.HANG if isinstance(error, DeviceTimeout) else STOPPED.get(error.code, Kind.ERROR)
+        layer, operator = env.scoreboard.unfinished()
+        self.outcome.failures += env.scoreboard.abandon().failures
+        self.outcome.failures.append(Finding(kind, str(error), layer, operator, cycle=env.bench.cycle))
+
+    def _fail(self, kind: Kind, text: str) -> None:
+        self.outcome.failures.append(Finding(kind, text))
 
     async def _prepare(self, settings: MemorySettings, watchdog: int | None = None) -> None:
         memory, where = self.env.memory, self.memory_map
@@ -138,7 +156,7 @@ class RequestSequence:
         counters = await env.host.counters()
         verdict = env.scoreboard.close(env.layer.monitor.taps.drop(), counters)
         if await env.host.counters() != counters:
-            self.outcome.failures.append("the counters go on after the last image")
+            self._fail(Kind.COUNTER, "the counters go on after the last image")
         return verdict
 
     @cached_property
@@ -156,6 +174,7 @@ class RequestSequence:
             find_config(self.job.variant, self.job.config).event_lanes,
             self.request.taps,
             Matcher(made, nodes).matches,
+            self.request.operators,
         )
 
     def _report(self, verdict: Verdict, read: npt.NDArray[Any], written: npt.NDArray[Any]) -> None:
@@ -184,7 +203,7 @@ class RequestSequence:
         counted = verdict.totals["CYCLES"]
         least = elapsed - HOST_CYCLES if len(self.request.batches) == 1 else 0
         if not least <= counted <= elapsed:
-            self.outcome.failures.append(f"counter CYCLES is {counted}, but {elapsed} cycles went by")
+            self._fail(Kind.COUNTER, f"counter CYCLES is {counted}, but {elapsed} cycles went by")
 
     def _tell_pace(self, verdict: Verdict, started: int) -> None:
         if verdict.ends:
@@ -257,11 +276,10 @@ class RequestSequence:
         self.outcome.error = found.code
         if found.code != plan.error:
             wanted = f"error {int(plan.error)} ({plan.error.name})"
-            self.outcome.failures.append(f"{self.request.action}: awaited {wanted}, but {told(found)}")
+            self._fail(Kind.ERROR, f"{self.request.action}: awaited {wanted}, but {told(found)}")
         elif plan.index is not None and found.index != plan.index:
-            self.outcome.failures.append(
-                f"{self.request.action}: ERROR_PC {found.index}, must be {plan.index}"
-            )
+            text = f"{self.request.action}: ERROR_PC {found.index}, must be {plan.index}"
+            self._fail(Kind.REGISTER, text)
 
     async def _phase(self) -> Phase:
         """How far the accelerator is."""
@@ -279,12 +297,12 @@ class RequestSequence:
         try:
             await env.host.soft_reset()
         except DeviceTimeout as error:
-            self.outcome.failures.append(str(error))
+            self._fail(Kind.HANG, str(error))
             await env.bench.reset()
         for name in ("STATUS", "ERROR", "IRQ_STATUS"):
             value = await env.host.read(name)
             if value:
-                self.outcome.failures.append(f"{name} is 0x{value:x} after a soft reset")
+                self._fail(Kind.REGISTER, f"{name} is 0x{value:x} after a soft reset")
         env.catch_up()
         env.layer.monitor.taps.drop()
         env.scoreboard.rest()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from regress.simulators import Outcome
+from tb.finding import Finding
 from tb.outcome import RequestOutcome, sum_records
 from tb.prepare import Stimulus
 
@@ -72,9 +73,9 @@ def joined(outcomes: Sequence[RequestOutcome], starts: Sequence[int]) -> Request
     )
 
 
-def _failures(outcome: RequestOutcome, start: int) -> list[str]:
+def _failures(outcome: RequestOutcome, start: int) -> list[Finding]:
     last = start + outcome.images - 1
-    return [f"images {start} to {last}, counted from {start}: {failure}" for failure in outcome.reasons]
+    return [found.within(f"images {start} to {last}, counted from {start}") for found in outcome.reasons]
 
 
 def _summed(shares: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:

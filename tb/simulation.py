@@ -16,6 +16,7 @@ from compiler.program import Program
 from tb.bench import Bench
 from tb.contract import ContractSequence
 from tb.env import Environment
+from tb.finding import to_plain
 from tb.job import CONTRACT, JOB, load_job
 from tb.outcome import hopeless, save_outcomes
 from tb.sequences import RequestSequence
@@ -59,6 +60,6 @@ class Requests(uvm_test):
         config = find_config(self.job.variant, self.job.config)
         sequence = ContractSequence(self.env, own, foreign, config.hash, self.job.seed)
         await sequence.body()
-        found = {"checked": sequence.checked, "failures": sequence.failures}
+        found = {"checked": sequence.checked, "failures": [to_plain(one) for one in sequence.failures]}
         (self.folder / CONTRACT).write_text(json.dumps(found))
         await self.env.bench.reset()

@@ -17,6 +17,7 @@ from tb.bcnn.network_graph import Contents, network_graph, network_images
 from tb.bcnn.network_item import NetworkSource
 from tb.bcnn.strata import Circumstances, circumstances, contents, wishes
 from tb.coverage import Hit, write_records
+from tb.finding import Finding, told
 from tb.job import Action, Phase, Request
 from tb.launch import failures_of, prepare_folder, simulate, verdict_of
 from tb.outcome import RequestOutcome
@@ -43,6 +44,7 @@ class Part:
 class Item:
     """A drawn pipeline, written to a file, with its requests. name: tells it in messages."""
 
+    index: int
     name: str
     seed: int
     config: Config
@@ -65,7 +67,7 @@ def run(
     return {
         "verdict": verdict_of(outcomes),
         "checked": sum(outcome.values for outcome in outcomes),
-        "failures": [failure for item, found, _ in done for failure in told(item, found)],
+        **told([failure for item, found, _ in done for failure in failures(item, found)]),
         "cycles": sum(outcome.cycles for outcome in outcomes),
         "items": [item_digest(item, found) for item, found, _ in done],
         "coverage_files": [record for *_, record in done if record],
@@ -82,7 +84,7 @@ def draw(source: NetworkSource, variant: str, index: int, seed: int, folder: Pat
         Part(kind, under, fill(variant, config, kind, under, seed + number))
         for number, (kind, under) in enumerate(conditions(config, index, seed))
     )
-    return Item(f"network {index} ({place})", seed, config, parts)
+    return Item(index, f"network {index} ({place})", seed, config, parts)
 
 
 def conditions(config: Config, index: int, seed: int) -> Iterator[tuple[Contents, Circumstances]]:
@@ -141,9 +143,9 @@ def hits(item: Item, outcomes: Sequence[RequestOutcome]) -> Iterator[Hit]:
             yield sample(item.config, part.contents, part.under, outcome, item.seed)
 
 
-def told(item: Item, outcomes: Sequence[RequestOutcome]) -> list[str]:
+def failures(item: Item, outcomes: Sequence[RequestOutcome]) -> list[Finding]:
     """Failures, with the network's name and file."""
-    return [f"{item.name}: {failure}" for failure in failures_of(outcomes)]
+    return [replace(found.within(item.name), item=item.index) for found in failures_of(outcomes)]
 
 
 def item_digest(item: Item, outcomes: Sequence[RequestOutcome]) -> str:

@@ -14,6 +14,7 @@ from compiler.program import Program
 from golden.ir import Graph
 from rtl.systolic.config import CONFIGS, Config
 from tb.coverage import write_records
+from tb.finding import told
 from tb.job import Action, Phase, Request
 from tb.launch import failures_of, prepare_folder, simulate, verdict_of
 from tb.outcome import RequestOutcome
@@ -76,7 +77,7 @@ def run(
     return {
         "verdict": verdict_of(outcomes),
         "checked": sum(outcome.values for outcome in outcomes),
-        "failures": failures_of(outcomes),
+        **told(failures_of(outcomes, first)),
         "cycles": sum(outcome.cycles for outcome in outcomes),
         "items": [item_digest(item, outcome) for item, outcome in zip(items, outcomes, strict=True)],
         "wall_seconds": done.wall_seconds,

@@ -97,4 +97,4 @@ class Copy(uvm_test):
         verdict = env.scoreboard.close(env.layer.monitor.taps.drop(), await env.host.counters())
         cycles = verdict.layers[0].counters["CYCLES"]
         Path("cycles.txt").write_text(f"{cycles} {await env.host.read('CYCLES_LO')}")
-        return verdict.failures + env.memory.failures()
+        return [str(found) for found in verdict.failures + env.memory.failures()]

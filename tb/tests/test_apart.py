@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tb.apart import _joined
+from tb.finding import Finding, Kind
 from tb.launch import result_of
 from tb.outcome import RequestOutcome, layer_record
 from tb.tests.outcomes import COUNTERS
@@ -21,7 +22,14 @@ def outcome(*equal: bool, values: int = 7, failures: tuple[str, ...] = ()) -> Re
     """Of a program of one layer for each of `equal`."""
     layers = [layer_record(f"part{number}", COUNTERS, each, 10, 1) for number, each in enumerate(equal)]
     return RequestOutcome(
-        "layer", "run", 1, 1, list(failures), cycles=100 * len(equal), values=values, layers=layers
+        "layer",
+        "run",
+        1,
+        1,
+        [Finding(Kind.SOME_WRONG, line) for line in failures],
+        cycles=100 * len(equal),
+        values=values,
+        layers=layers,
     )
 
 

@@ -18,6 +18,7 @@ from rtl.lib.registers import Error
 from rtl.systolic.config import CONFIGS
 from tb.contract_run import ACTIONS
 from tb.disturbance import possible
+from tb.finding import Finding, Kind
 from tb.job import Action, Request
 from tb.launch import check_limits, complete
 from tb.outcome import GIVE_UP, RequestOutcome, hopeless
@@ -30,7 +31,7 @@ from tb.variants import check_divisible, compile_for, errors
 TINY = CONFIGS["tiny"]
 
 GOOD = RequestOutcome("good", "run", 1, 1, values=3)
-BAD = replace(GOOD, failures=["wrong"])
+BAD = replace(GOOD, failures=[Finding(Kind.ALL_WRONG, "wrong")])
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,9 @@ def test_a_request_that_was_not_reached_has_failed(
     done = Outcome(1, tuple(failures), tmp_path / "run.log", tmp_path / "results.xml", 1.0)
     outcomes = complete(requests, found, done)
     assert len(outcomes) == len(requests)
-    assert all(reason in outcome.failures[0] and not outcome.passed for outcome in outcomes[len(found) :])
+    assert all(
+        reason in str(outcome.failures[0]) and not outcome.passed for outcome in outcomes[len(found) :]
+    )
 
 
 def gappy(program: Program) -> Program:

@@ -36,6 +36,7 @@ from tb.bcnn.network_item import (
 )
 from tb.bcnn.random_networks import PIPELINE, Item, Part, carry_out, fill, hits, long_enough
 from tb.bcnn.strata import PERIOD, Circumstances, circumstances, contents, memory, wishes
+from tb.finding import Checker
 from tb.job import Action, Phase
 from tb.outcome import RequestOutcome
 from tb.prepare import Stimulus, stimulus
@@ -174,10 +175,13 @@ def with_threshold(config: Config, made: Stimulus) -> Stimulus:
 def test_a_pipeline_is_equal_to_its_own_golden_only(config: Config, tmp_path: Path, wrong: str) -> None:
     made = fill("bcnn", config, Contents(), CALM, 1)
     given = with_threshold(config, made) if wrong == "threshold" else with_bit(made, wrong) if wrong else made
-    item = Item("network", 1, config, (Part(Contents(), CALM, given),))
+    item = Item(0, "network", 1, config, (Part(Contents(), CALM, given),))
     (found,), _ = carry_out(item, "bcnn", "icarus", tmp_path, False, False)
     assert found.passed == (not wrong)
     assert len(list(hits(item, [found]))) == (not wrong)
     if wrong:
-        assert "expected" in found.failures[0]
-        assert f"node {'layer0.made' if wrong == 'threshold' else wrong}" in found.failures[0]
+        first = found.failures[0]
+        assert (first.kind.checker, first.node) == (
+            Checker.DATA,
+            "layer0.made" if wrong == "threshold" else wrong,
+        )

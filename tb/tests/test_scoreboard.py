@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,6 +18,7 @@ from compiler.program import Geometry, Layer, Observation, Placement, Program, R
 from rtl.lib.registers import COUNTERS
 from tb.counters import check_counters
 from tb.expectation import Expectation, never
+from tb.finding import Checker, Kind, from_plain, to_plain
 from tb.records import Records, tap_type, write_type
 from tb.scoreboard import LayerTotal, Scoreboard
 from tb.uvc.layer import LayerItem
@@ -69,7 +71,7 @@ def board(request: pytest.FixtureRequest) -> Iterator[Scoreboard]:
 
 
 def failures(board: Scoreboard, leftover: int = 0) -> list[str]:
-    return board.close(leftover, COUNTS).failures
+    return [str(found) for found in board.close(leftover, COUNTS).failures]
 
 
 def test_equal_tensors_pass(board: Scoreboard) -> None:
@@ -89,7 +91,22 @@ def test_mismatch_is_located(board: Scoreboard) -> None:
     board.write(item(taps(wrong)))
     (line,) = failures(board)
     assert line.startswith("layer conv: node map (n, y, x, c) = (0, 1, 0, 1): expected 2, got 11")
-    assert "at address 0x44 in cycle 51 from instruction 7; 1 of 12 values differ" in line
+    assert "at address 0x44 in cycle 51 from instruction 7; 1 of 12 values differ (some wrong)" in line
+
+
+def test_mismatch_is_told_as_data(board: Scoreboard) -> None:
+    board.expect(replace(expectation(images=2), operators={"map": "convolution 3x3"}))
+    board.write(item(taps(VALUES)))
+    wrong = VALUES.copy()
+    wrong[0, :, 0, 0] += 1
+    board.write(item(taps(wrong), image=1))
+    (found,) = board.close(0, COUNTS).failures
+    assert (found.kind, found.kind.checker) == (Kind.OFF_BY_ONE, Checker.DATA)
+    assert (found.layer, found.operator, found.node) == ("conv", "convolution 3x3", "map")
+    assert (found.coordinate, found.expected, found.got) == ((1, 0, 0, 0), -5, -4)
+    assert (found.address, found.cycle, found.writer) == (0x40, 50, "instruction 7")
+    assert (found.wrong, found.total) == (2, SIZE)
+    assert from_plain(json.loads(json.dumps(to_plain(found)))) == found
 
 
 def test_value_never_written_is_told(board: Scoreboard) -> None:
@@ -164,8 +181,15 @@ def test_memory_is_compared(board: Scoreboard) -> None:
     writes = np.zeros(2, write_type(8))
     writes["address"], writes["strobe"], writes["cycle"] = [0x100, 0x108], 0xFF, [70, 71]
     board.check_memory(expectation(), 0, wrong.tobytes(), 0x100, writes)
-    (line,) = board.verdict.failures
-    assert "(0, 0, 2, 1): expected 0, got 99 at address 0x105 in cycle 70" in line
+    (found,) = board.verdict.failures
+    assert "in memory: layer conv: node map" in str(found)
+    assert "(0, 0, 2, 1): expected 0, got 99 at address 0x105 in cycle 70" in str(found)
+
+
+def test_memory_that_nothing_wrote_is_told(board: Scoreboard) -> None:
+    board.check_memory(expectation(), 0, bytes(SIZE), 0x100, np.zeros(0, write_type(8)))
+    (found,) = board.verdict.failures
+    assert found.kind is Kind.NEVER_WRITTEN and found.cycle is None
 
 
 def pipeline(images: int, lanes: int) -> Expectation:
@@ -237,7 +261,7 @@ def test_outputs_alone_that_are_wrong_are_told(board: Scoreboard) -> None:
     board.write(item(taps(VALUES)[:0]))
     board.check_memory(expectation(), 0, (VALUES + 1).tobytes(), 0x100, np.zeros(0, write_type(8)))
     (line,) = failures(board)
-    assert "in memory: node map" in line and "12 of 12" in line
+    assert "in memory: layer conv: node map" in line and "12 of 12" in line
 
 
 def test_outputs_of_32_bits_are_compared_and_located(board: Scoreboard) -> None:
@@ -251,7 +275,8 @@ def test_outputs_of_32_bits_are_compared_and_located(board: Scoreboard) -> None:
     wrong = golden.copy()
     wrong[0, 2] -= 1
     board.check_memory(expected, 0, bytes(8) + wrong.tobytes(), 0x100, writes)
-    (line,) = board.verdict.failures
+    (found,) = board.verdict.failures
+    line = str(found)
     assert f"(0, 0, 0, 2): expected {1 << 30}, got {(1 << 30) - 1} at address 0x110 in cycle 70" in line
 
 
@@ -269,12 +294,13 @@ def test_wrong_counter_is_told(name: str) -> None:
     total.counters.update(right)
     assert check_counters(program(), 1, Counter(right), [total], 32, 16) == []
     wrong = Counter({**right, name: right[name] + 31})
-    assert any(name in line for line in check_counters(program(), 1, wrong, [total], 32, 16))
+    assert any(name in str(found) for found in check_counters(program(), 1, wrong, [total], 32, 16))
 
 
 @pytest.mark.parametrize("name", ["MACS", "MACS_SKIPPED"])
 def test_layers_that_do_not_add_up_are_told(name: str) -> None:
     right = {"BYTES_READ": 32, "BYTES_WRITTEN": 16, "MACS": 90, "MACS_SKIPPED": 10, "CYCLES": 50}
     total = LayerTotal("conv", counters=Counter({**right, name: right[name] - 1}))
-    (line,) = check_counters(program(), 1, Counter(right), [total], 32, 16)
-    assert line == f"counter {name} is {right[name]}, but {right[name] - 1} over all layer ends"
+    (found,) = check_counters(program(), 1, Counter(right), [total], 32, 16)
+    assert found.kind is Kind.COUNTER
+    assert str(found) == f"counter {name} is {right[name]}, but {right[name] - 1} over all layer ends"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from regress.simulators import Outcome
+from tb.finding import Finding, Kind
 from tb.outcome import RequestOutcome, layer_record
 from tb.prepare import Stimulus
 from tb.shares import images_of, joined, run_shares, share_starts
@@ -77,15 +78,18 @@ def test_figures_of_shares_are_summed() -> None:
 @pytest.mark.parametrize(
     ("bad", "line"),
     [
-        (outcome(2, False, failures=["layer a: wrong"]), "layer a: wrong"),
+        (outcome(2, False, failures=[Finding(Kind.SOME_WRONG, "layer a: wrong")]), "layer a: wrong"),
         (outcome(2, values=0), "nothing was compared"),
-        (outcome(2, values=0, layers=[], classes={}, failures=["ended early"]), "ended early"),
+        (
+            outcome(2, values=0, layers=[], classes={}, failures=[Finding(Kind.ENDED_EARLY, "ended early")]),
+            "ended early",
+        ),
     ],
 )
 def test_a_share_that_does_not_pass_fails_all(bad: RequestOutcome, line: str) -> None:
     whole = joined([outcome(3), bad], [0, 3])
     assert not whole.passed
-    assert whole.failures == [f"images 3 to 4, counted from 3: {line}"]
+    assert [str(found) for found in whole.failures] == [f"images 3 to 4, counted from 3: {line}"]
 
 
 def test_what_one_share_has_not_seen_is_not_equal() -> None:

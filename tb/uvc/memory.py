@@ -15,6 +15,7 @@ import numpy.typing as npt
 from cocotb.triggers import Timer
 from pyuvm import uvm_agent
 
+from tb.finding import Finding, Kind
 from tb.records import RecordReader, Records, WriteRegion, beats, encode_regions, read_traffic, write_type
 from tb.settings import MemorySettings
 
@@ -91,24 +92,27 @@ class MemoryAgent(uvm_agent):
         await self._command(Command.TRAFFIC, 0, 0)
         return read_traffic(self._folder / "traffic.bin")
 
-    def new_failures(self) -> list[str]:
+    def new_failures(self) -> list[Finding]:
         """What the checkers have found since the last call."""
         found = self.failures()
         new, self._told_before = found[self._told_before :], len(found)
         return new
 
-    def failures(self) -> list[str]:
+    def failures(self) -> list[Finding]:
         """What the protocol and region checkers have found."""
         control = self._control
         counts = {"memory": control.memory_failures, "control": control.control_failures}
         counts["regions"] = control.region_failures
         return [line for name, count in counts.items() for line in self._told(name, int(count.value))]
 
-    def _told(self, name: str, count: int) -> list[str]:
+    def _told(self, name: str, count: int) -> list[Finding]:
         if count == 0:
             return []
+        kind = Kind.REGION if name == "regions" else Kind.PROTOCOL
         lines = (self._folder / f"checks_{name}.txt").read_text().splitlines()
-        return [f"{name} port: cycle {line}" for line in lines] or [f"{name} port: {count} failures"]
+        if not lines:
+            return [Finding(kind, f"{name} port: {count} failures")]
+        return [Finding(kind, f"{name} port: cycle {line}", cycle=int(line.split()[0])) for line in lines]
 
     def _file(self, kind: str) -> Path:
         self._files += 1
