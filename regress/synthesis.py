@@ -162,7 +162,7 @@ def _mapping_script(options: str, top: str, texts: Mapping[str, str], missing: S
 
 def report_mapped(script: str, top: str, files: Sequence[Path]) -> str:
     """What the last command of a script says of `top` and what is used below it, as `mapped`; otherwise as `report`."""
-    reading = [f'read_rtlil "{file}"' for file in files]
+    reading = [f"read_rtlil ../{file.name}" for file in files]
     return report("\n".join([*reading, f"hierarchy -top {top}", script]), top, {})
 
 
@@ -194,8 +194,11 @@ def _keep(kept: Path, text: str) -> None:
 
 
 def _run(script: str, texts: Mapping[str, str], results: Sequence[str]) -> list[str]:
-    """The files `results` that a script makes of modules."""
-    with tempfile.TemporaryDirectory() as folder:
+    """The files `results` that a script makes of modules. It runs in a folder of the cache and names what else is there
+    from where it stands: the Python package's Yosys has a /tmp of its own."""
+    kept = cache_root() / "synthesis"
+    kept.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=kept) as folder:
         for name, text in texts.items():
             Path(folder, f"{name}.v").write_text(text)
         reading = [f"read_verilog {' '.join(f'{name}.v' for name in texts)}"] if texts else []

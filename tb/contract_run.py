@@ -38,7 +38,7 @@ ACTIONS = (
 
 def run(
     *, variant: str, config: str, simulator: str, seeds: Sequence[int], folder: Path, trace: bool = False,
-    coverage: bool = False, **_: Any,
+    coverage: bool = False, window: Sequence[int] = (), **_: Any,
 ) -> Mapping[str, Any]:  # fmt: skip
     """Every check of tb/contract.py, then every action that brings an error which the variant has, in every phase, and
     every bad operand, each followed by a compared run."""
@@ -64,7 +64,7 @@ def run(
     ]  # fmt: skip
     done, outcomes = simulate(
         variant, config, simulator, requests, work, seed, timing=ControlTiming(2, 40), trace=trace,
-        coverage=coverage, contract=contract, patience=PATIENCE, watchdog=WATCHDOG,
+        window=window, coverage=coverage, contract=contract, patience=PATIENCE, watchdog=WATCHDOG,
     )  # fmt: skip
     found = json.loads((work / CONTRACT).read_text()) if (work / CONTRACT).exists() else {}
     failures = [*contract_failures(found), *failures_of(outcomes)]

@@ -48,6 +48,8 @@ class Kind(StrEnum):
     CYCLES = "cycle model"
     BUILD = "build"
     ENDED_EARLY = "ended early"
+    CHECK = "check"  # of a test that tells no more
+    BROKEN = "broken"  # tools, disk, memory or input: says nothing about the design
 
     @property
     def checker(self) -> Checker:

@@ -46,6 +46,7 @@ def run_network(
     folder: Path = Path("build/run"),
     memory: MemorySettings = CALM,
     trace: bool = False,
+    window: Sequence[int] = (),
     coverage: bool = False,
     timeout_seconds: float | None = None,
     batch: int = BATCH,
@@ -58,7 +59,8 @@ def run_network(
     variant, config: names under rtl/. network: a name, or a .tflite or .onnx file. layers: "a:b" of the
     layer table, '' for all. images: how many, None for all that input_path has, or one. input_path: inputs
     from a file or folder in place of the network's own. batch: images of a RUN, the last one the rest;
-    outputs_only: compare only what stands in memory. jobs: simulations that share the images, side by side.
+    outputs_only: compare only what stands in memory. trace: record waves, of all cycles or from the first to the last
+    of `window`. jobs: simulations that share the images, side by side.
     asked: options of compiler.networks.load.
     Everything is written to `folder`. Returns what result.json holds: verdict, cycles, fps, gops, layers,
     and more. Raises AssayError for bad input, BuildError and SimulatorError for what is not the design's
@@ -84,7 +86,7 @@ def run_network(
             part, place, "network", seed, batches(part.images, batch), memory=memory, taps=not outputs_only
         )
         done, (outcome,) = simulate(
-            variant, config, simulator, [item], place, seed, trace=trace, coverage=coverage,
+            variant, config, simulator, [item], place, seed, trace=trace, window=window, coverage=coverage,
             timeout_seconds=timeout_seconds,
         )  # fmt: skip
         return done, outcome
@@ -174,13 +176,14 @@ def simulate(
     timing: ControlTiming = AT_ONCE,
     watchdog: int = 100_000,
     trace: bool = False,
+    window: Sequence[int] = (),
     coverage: bool = False,
     timeout_seconds: float | None = None,
     patience: int = 50_000_000,
     contract: tuple[str, ...] = (),
 ) -> tuple[Outcome, list[RequestOutcome]]:
     """Build (or find) the model, run the requests, read their outcomes. One failure more for each that is
-    missing."""
+    missing. window: the first and the last cycle of which waves are recorded, () for all."""
     tool, built = built_model(variant, config, simulator, trace, coverage)
     sizes = find_config(variant, config)
     words = memory_words(simulator, sizes.memory_bytes)
@@ -193,12 +196,19 @@ def simulate(
             MODULE,
             folder,
             seed=seed,
+            plusargs=window_arguments(window),
             trace=trace,
             coverage=coverage,
             timeout_seconds=timeout_seconds,
         )
     )
     return done, complete(requests, load_outcomes(folder), done)
+
+
+def window_arguments(window: Sequence[int]) -> tuple[str, ...]:
+    """Of tb/hdl/trace_window.sv."""
+    names = ("trace_first", "trace_last")
+    return tuple(f"+{name}={cycle}" for name, cycle in zip(names, window, strict=False))
 
 
 def complete(requests: Sequence[Request], found: list[RequestOutcome], done: Outcome) -> list[RequestOutcome]:
@@ -300,12 +310,13 @@ def verdict_of(outcomes: Sequence[RequestOutcome]) -> str:
 def regress_network(
     *, variant: str, config: str, simulator: str, seeds: Sequence[int], first: int, folder: Path, trace: bool,
     coverage: bool, network: str, images: int = 1, batch: int = BATCH, outputs_only: bool = False,
-    asked: Mapping[str, Any] | None = None, **_: Any,
+    layers: str = "", window: Sequence[int] = (), asked: Mapping[str, Any] | None = None, **_: Any,
 ) -> Mapping[str, Any]:  # fmt: skip
     """Regression job: a network's images, every node compared, and the cycle model held against the RTL."""
     result = run_network(
         variant, network, config, simulator, images=images, seed=seeds[0], folder=folder / "simulation",
-        trace=trace, coverage=coverage, batch=batch, outputs_only=outputs_only, **(asked or {}),
+        trace=trace, window=window, coverage=coverage, batch=batch, outputs_only=outputs_only, layers=layers,
+        **(asked or {}),
     )  # fmt: skip
     wrong = [*misjudged(result["layers"], images), *interval_misjudged(result, images)]
     wrong = wrong if result["verdict"] == "pass" else []

@@ -15,7 +15,7 @@ from tb.variants import find_config
 HDL = Path(__file__).parent / "hdl"
 RTL = Path(__file__).parents[1] / "rtl"
 TOP = "tb_top"
-CLOCK = "clk"
+CLOCK, GATE = "clk", "tracing"
 MEMORY_BYTES = {"icarus": 1 << 22, "verilator": 1 << 25}
 ARGUMENTS = {"verilator": ("-Wno-fatal", "-Wno-lint"), "icarus": ()}  # lint is for the design, and done apart
 
@@ -53,10 +53,11 @@ def bench_build(variant: str, config_name: str, simulator: str, trace: bool, cov
             "TAP_BYTES": config.tap_bytes,
             "TAP_LANE_BITS": config.tap_lane_bits,
         },
-        defines={"ASSAY_DUT": design.top},
+        defines={"ASSAY_DUT": design.top, **({"ASSAY_TRACED": 1} if trace else {})},
         includes=(HDL,),
         arguments=ARGUMENTS.get(simulator, ()),
         clock=CLOCK,
+        gate=GATE,
         trace=trace,
         coverage=coverage,
     )

@@ -23,8 +23,10 @@ from regress.simulators.results import read_results
 from rtl.lib.registers import IDENTIFIER
 from tb.device_job import DeviceJob
 
+# Who starts the tests in the background has the interrupt ignored.
 SCRIPT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from compiler.program import Program
 from host import Accelerator, simulated
@@ -65,7 +67,7 @@ def test_a_simulator_ends_with_its_host(signal_number: int, tmp_path: Path) -> N
     folder = tmp_path / "simulation"
     with waiting_host(folder, tmp_path / "program") as host:
         host.send_signal(signal_number)
-        _, told = host.communicate(timeout=20)
+        _, told = host.communicate(timeout=120)
         assert host.returncode != 0
         assert gone(folder)
     assert ("KeyboardInterrupt" in told) == (signal_number == signal.SIGINT)

@@ -27,6 +27,8 @@ class Build:
     `sources` are Verilog, SystemVerilog and, for Verilator, control (.vlt) files; `arguments` go to the
     simulator's compiler as they are. No signal is public unless a control file says so. `clock` is an input of the top
     module that Verilator's model drives by itself; the sources make it themselves under every other simulator.
+    `gate` is an output of the top module that tells when waves are recorded, '' for always (under Verilator; for other
+    simulators the sources do it).
     """
 
     sources: tuple[Path, ...]
@@ -39,6 +41,7 @@ class Build:
     coverage: bool = False
     timescale: tuple[str, str] = ("1ns", "1ps")
     clock: str = ""
+    gate: str = ""
     build_dir: Path | None = None
 
 

@@ -106,8 +106,9 @@ class _Runner(Commands, cocotb_tools.runner.Verilator):
 def build_arguments(build: Build) -> list[str]:
     """Verilator's arguments for a build, beside those of cocotb."""
     fixed = ["--timing", "--x-initial", "unique", "-O3", "--output-split", SPLIT]
-    clock = f"-DASSAY_CLOCK={build.clock} -DASSAY_HALF_PERIOD={HALF_PERIOD}" if build.clock else ""
-    flags = ["-CFLAGS", f"-fcoroutines -std=gnu++20 {clock}".strip()]
+    defines = f" -DASSAY_CLOCK={build.clock} -DASSAY_HALF_PERIOD={HALF_PERIOD}" if build.clock else ""
+    defines += f" -DASSAY_GATE={build.gate}" if build.trace and build.gate else ""
+    flags = ["-CFLAGS", f"-fcoroutines -std=gnu++20{defines}"]
     return [*fixed, *flags, *(["--coverage-line"] if build.coverage else [])]
 
 

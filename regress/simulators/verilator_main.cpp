@@ -3,6 +3,8 @@
 // A clock that is an input of the top module (ASSAY_CLOCK) is driven here: a delay in HDL costs a coroutine and a second
 // evaluation at every edge.
 //
+// An output of the top module may tell when waves are recorded (ASSAY_GATE).
+//
 //   --trace             write a trace (in a model built for it)
 //   --trace-file FILE   its name
 #include <algorithm>
@@ -32,6 +34,16 @@ uint64_t deadline = 0; // of the next callback that waits for a time
 Vtop* top; // main() owns it: it must not outlive Verilator's own static objects
 #if VM_TRACE
 VerilatedFstC* trace;
+#endif
+
+#if VM_TRACE
+bool gate_open() {
+#ifdef ASSAY_GATE
+    return top->ASSAY_GATE;
+#else
+    return true;
+#endif
+}
 #endif
 
 bool call_watchers() {
@@ -74,7 +86,7 @@ bool step(bool called) {
     top->eval_end_step();
     if (called) VerilatedVpi::callCbs(cbReadOnlySynch);
 #if VM_TRACE
-    if (trace) trace->dump(now);
+    if (trace && gate_open()) trace->dump(now);
 #endif
     return called;
 }

@@ -137,8 +137,10 @@ def test_interrupt_keeps_what_finished(tmp_path: Path) -> None:
     assert sorted(result["verdict"] for result in raw["results"]) == ["pass", "stopped"]
 
 
+# Who starts the tests in the background has the interrupt ignored.
 INTERRUPTED = """
-import io, sys
+import io, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from rich.console import Console
 from regress.plan import Selection

@@ -53,7 +53,7 @@ class Item:
 
 def run(
     *, variant: str, config: str, simulator: str, seeds: Sequence[int], first: int, folder: Path, trace:
-    bool = False, coverage: bool = False, **_: Any,
+    bool = False, coverage: bool = False, window: Sequence[int] = (), **_: Any,
 ) -> Mapping[str, Any]:  # fmt: skip
     """Regression job: a pipeline for each seed. config: says nothing, as each is drawn."""
     source, done = NetworkSource(), []
@@ -61,7 +61,7 @@ def run(
         work = folder / f"network{index}"
         prepare_folder(work)
         item = draw(source, variant, index, seed, work)
-        done.append((item, *carry_out(item, variant, simulator, work, trace, coverage)))
+        done.append((item, *carry_out(item, variant, simulator, work, trace, coverage, window)))
     write_records(folder, variant, [hit for item, outcomes, _ in done for hit in hits(item, outcomes)])
     outcomes = [outcome for _, found, _ in done for outcome in found]
     return {
@@ -113,13 +113,19 @@ def fill(variant: str, config: Config, kind: Contents, under: Circumstances, see
 
 
 def carry_out(
-    item: Item, variant: str, simulator: str, folder: Path, trace: bool, coverage: bool
+    item: Item,
+    variant: str,
+    simulator: str,
+    folder: Path,
+    trace: bool,
+    coverage: bool,
+    window: Sequence[int] = (),
 ) -> tuple[list[RequestOutcome], str]:
     """Build and simulate; what came of each request, and the file of the code coverage."""
     timing = ControlTiming(skew=item.seed % 4, stall=item.seed % 100)
     done, outcomes = simulate(
         variant, item.config.name, simulator, requests(item, folder), folder, item.seed, timing=timing,
-        trace=trace, coverage=coverage, patience=PATIENCE, watchdog=WATCHDOG,
+        trace=trace, window=window, coverage=coverage, patience=PATIENCE, watchdog=WATCHDOG,
     )  # fmt: skip
     return outcomes, str(done.coverage or "")
 

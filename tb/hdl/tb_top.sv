@@ -11,10 +11,12 @@ module tb_top #(
 )
 `ifdef VERILATOR
 (
-    input wire clk // which regress/simulators/verilator_main.cpp drives
+    input wire clk, // which regress/simulators/verilator_main.cpp drives
+    output wire tracing // whether it records waves
 );
 `else
 ();
+    wire tracing;
     reg clk = 0;
     always #5 clk = ~clk;
 `endif
@@ -24,6 +26,8 @@ module tb_top #(
 
     wire rst = control.rst;
     wire irq;
+
+    trace_window window (.cycle(cycle), .tracing(tracing));
 
     wire awready, wready, bvalid, arready, rvalid;
     wire [1:0] bresp, rresp;

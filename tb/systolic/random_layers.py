@@ -47,7 +47,7 @@ class Item:
 
 def run(
     *, variant: str, config: str, simulator: str, seeds: Sequence[int], first: int, folder: Path, trace:
-    bool = False, coverage: bool = False, **_: Any,
+    bool = False, coverage: bool = False, window: Sequence[int] = (), **_: Any,
 ) -> Mapping[str, Any]:  # fmt: skip
     """Regression job: a layer for each seed."""
     sizes, work = CONFIGS[config], folder / "simulation"
@@ -64,6 +64,7 @@ def run(
         seeds[0],
         timing=timing,
         trace=trace,
+        window=window,
         coverage=coverage,
         patience=PATIENCE,
         watchdog=WATCHDOG,
