@@ -18,6 +18,13 @@ def variants() -> tuple[str, ...]:
     return tuple(name for name in found if (_HERE / name / "__init__.py").is_file())
 
 
+def configs_of(variant: str) -> tuple[str, ...]:
+    """The names of a variant's own configurations. Raises UnknownName."""
+    if variant not in variants():
+        raise UnknownName(f"no accelerator '{variant}': there are {', '.join(variants())}")
+    return tuple(import_module(f"rtl.{variant}.config").CONFIGS)
+
+
 def config_of(variant: str, name: str) -> Any:
     """A variant's configuration: one of its own, or that of a .json file. Raises UnknownName, and MalformedFile."""
     if variant not in variants():

@@ -192,6 +192,31 @@ def run(
 
 
 @app.command()
+def waves(
+    variant: Variant,
+    network: Network,
+    layer: Annotated[str, typer.Option(help="Its name or number.")],
+    config: Annotated[str, typer.Option(help="Default: small, or the first one that the network fits.")] = "",
+    cycles: Annotated[str, typer.Option(help="Only cycles a to b: a:b.")] = "",
+    sim: Annotated[str, typer.Option(help="verilator or icarus.")] = "verilator",
+    input: Annotated[str, typer.Option(help="An image or .npy file.")] = "",
+    seed: Seed = MASTER_SEED,
+    bits: Bits = None,
+    calibration: Calibration = "",
+    sparsity: Sparsity = "",
+    end_weights: EndWeights = None,
+    calibrator: Calibrator = "",
+    deep: Annotated[bool, typer.Option("--deep", help="Every signal, not those of the stages only.")] = False,
+) -> None:
+    """Record waves of one layer (FST), with a GTKWave save file that groups and names them."""
+    from regress.network import Asked, record_waves
+
+    options = Asked(bits, calibration, sparsity, end_weights, calibrator)
+    result = record_waves(variant, network, layer, config, cycles, sim, seed, input, deep, options, console)
+    raise typer.Exit(0 if result["verdict"] == "pass" else 1)
+
+
+@app.command()
 def regress(
     suite: Annotated[str, typer.Option(help="smoke, ci or nightly.")] = "ci",
     test: Annotated[str, typer.Option(help="Only jobs whose name fits this glob, or holds it.")] = "",

@@ -21,9 +21,12 @@ from regress.execute import plain
 from regress.report.networks import speed_line
 from regress.simulators import SimulatorError, find
 from regress.simulators.cache import ROOT, locked
+from regress.waves.layer import Asked as Wanted
+from regress.waves.layer import record_layer
 from tb.apart import run_apart
 from tb.launch import BATCH, run_network
 from tb.outcome import OUTPUTS_ONLY
+from tb.recording import Recording
 
 SHOWN_FAILURES = 10
 EQUAL = {True: "yes", False: "NO", None: "unseen"}
@@ -122,7 +125,7 @@ def run_order(order: Order) -> dict[str, Any]:
             order.input or None,
             order.seed,
             order.folder,
-            trace=order.trace,
+            recording=Recording() if order.trace else None,
             batch=order.batch,
             outputs_only=order.outputs_only,
             jobs=order.jobs,
@@ -147,6 +150,32 @@ def _run_apart(order: Order) -> dict[str, Any]:
         order.apart,
         **order.asked.options,
     )
+
+
+def record_waves(
+    variant: str, network: str, layer: str, config: str, cycles: str, simulator: str, seed: int, image: str,
+    deep: bool, asked: Asked, console: Console,
+) -> Mapping[str, Any]:  # fmt: skip
+    """Waves of one layer, told on the console; the result of its run. Raises AssayError, BuildError and
+    SimulatorError."""
+    made = record_layer(
+        Wanted(variant, network, layer, config, cycles, simulator, seed, image, deep, asked.options)
+    )
+    show(made.result, console)
+    (first, last), (_, end) = made.cycles, made.all_cycles
+    size = f"{made.wave.stat().st_size / 1e6:.1f} MB"
+    part = f"cycles {first:,} to {last:,} of {end:,}"
+    for line in (
+        f"waves: {relative(made.wave)}, {part}, {size}",
+        f"open with: gtkwave {relative(made.save)}",
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return made.result
+
+
+def relative(path: Path) -> str:
+    """As seen from where the command was called."""
+    return os.path.relpath(path)
 
 
 def check_output(file: Path) -> None:

@@ -17,6 +17,7 @@ from tb.finding import Finding, Kind, from_plain, told
 from tb.job import CONTRACT, Action, Phase
 from tb.launch import failures_of, prepare_folder, simulate, verdict_of
 from tb.prepare import Stimulus, Tensors, request, save, stimulus
+from tb.recording import asked_for
 from tb.settings import ControlTiming
 from tb.variants import bad_operands, contract_images, errors, find_config
 
@@ -63,8 +64,8 @@ def run(
         for number in range(len(bad_operands(variant, find_config(variant, config))))
     ]  # fmt: skip
     done, outcomes = simulate(
-        variant, config, simulator, requests, work, seed, timing=ControlTiming(2, 40), trace=trace,
-        window=window, coverage=coverage, contract=contract, patience=PATIENCE, watchdog=WATCHDOG,
+        variant, config, simulator, requests, work, seed, timing=ControlTiming(2, 40),
+        recording=asked_for(trace, window), coverage=coverage, contract=contract, patience=PATIENCE, watchdog=WATCHDOG,
     )  # fmt: skip
     found = json.loads((work / CONTRACT).read_text()) if (work / CONTRACT).exists() else {}
     failures = [*contract_failures(found), *failures_of(outcomes)]

@@ -24,6 +24,7 @@ from tb.outcome import GIVE_UP, RequestOutcome, hopeless, load_outcomes
 from tb.performance import interval_misjudged, misjudged, pace, speed, with_interval, with_model
 from tb.placement import place, write_regions
 from tb.prepare import Stimulus, golden, request, stimulus
+from tb.recording import Recording, asked_for
 from tb.settings import AT_ONCE, CALM, ControlTiming, MemorySettings
 from tb.shares import run_shares
 from tb.slicing import slice_layers
@@ -45,8 +46,7 @@ def run_network(
     seed: int = 1,
     folder: Path = Path("build/run"),
     memory: MemorySettings = CALM,
-    trace: bool = False,
-    window: Sequence[int] = (),
+    recording: Recording | None = None,
     coverage: bool = False,
     timeout_seconds: float | None = None,
     batch: int = BATCH,
@@ -59,9 +59,8 @@ def run_network(
     variant, config: names under rtl/. network: a name, or a .tflite or .onnx file. layers: "a:b" of the
     layer table, '' for all. images: how many, None for all that input_path has, or one. input_path: inputs
     from a file or folder in place of the network's own. batch: images of a RUN, the last one the rest;
-    outputs_only: compare only what stands in memory. trace: record waves, of all cycles or from the first to the last
-    of `window`. jobs: simulations that share the images, side by side.
-    asked: options of compiler.networks.load.
+    outputs_only: compare only what stands in memory. recording: waves, None for none. jobs: simulations that
+    share the images, side by side. asked: options of compiler.networks.load.
     Everything is written to `folder`. Returns what result.json holds: verdict, cycles, fps, gops, layers,
     and more. Raises AssayError for bad input, BuildError and SimulatorError for what is not the design's
     fault."""
@@ -79,14 +78,14 @@ def run_network(
     )
     prepare_folder(folder)
     if jobs > 1:
-        built_model(variant, config, simulator, trace, coverage)  # once, before several want it
+        built_model(variant, config, simulator, recording, coverage)  # once, before several want it
 
     def simulated(part: Stimulus, place: Path) -> tuple[Outcome, RequestOutcome]:
         item = request(
             part, place, "network", seed, batches(part.images, batch), memory=memory, taps=not outputs_only
         )
         done, (outcome,) = simulate(
-            variant, config, simulator, [item], place, seed, trace=trace, window=window, coverage=coverage,
+            variant, config, simulator, [item], place, seed, recording=recording, coverage=coverage,
             timeout_seconds=timeout_seconds,
         )  # fmt: skip
         return done, outcome
@@ -175,16 +174,15 @@ def simulate(
     *,
     timing: ControlTiming = AT_ONCE,
     watchdog: int = 100_000,
-    trace: bool = False,
-    window: Sequence[int] = (),
+    recording: Recording | None = None,
     coverage: bool = False,
     timeout_seconds: float | None = None,
     patience: int = 50_000_000,
     contract: tuple[str, ...] = (),
 ) -> tuple[Outcome, list[RequestOutcome]]:
     """Build (or find) the model, run the requests, read their outcomes. One failure more for each that is
-    missing. window: the first and the last cycle of which waves are recorded, () for all."""
-    tool, built = built_model(variant, config, simulator, trace, coverage)
+    missing. recording: waves, None for none."""
+    tool, built = built_model(variant, config, simulator, recording, coverage)
     sizes = find_config(variant, config)
     words = memory_words(simulator, sizes.memory_bytes)
     job = Job(variant, sizes.name, seed, words, tuple(requests), timing, watchdog, patience, contract)
@@ -196,19 +194,14 @@ def simulate(
             MODULE,
             folder,
             seed=seed,
-            plusargs=window_arguments(window),
-            trace=trace,
+            plusargs=recording.arguments if recording else (),
+            trace=recording is not None and recording.on,
+            scopes=recording.scopes if recording else (),
             coverage=coverage,
             timeout_seconds=timeout_seconds,
         )
     )
     return done, complete(requests, load_outcomes(folder), done)
-
-
-def window_arguments(window: Sequence[int]) -> tuple[str, ...]:
-    """Of tb/hdl/trace_window.sv."""
-    names = ("trace_first", "trace_last")
-    return tuple(f"+{name}={cycle}" for name, cycle in zip(names, window, strict=False))
 
 
 def complete(requests: Sequence[Request], found: list[RequestOutcome], done: Outcome) -> list[RequestOutcome]:
@@ -315,7 +308,7 @@ def regress_network(
     """Regression job: a network's images, every node compared, and the cycle model held against the RTL."""
     result = run_network(
         variant, network, config, simulator, images=images, seed=seeds[0], folder=folder / "simulation",
-        trace=trace, window=window, coverage=coverage, batch=batch, outputs_only=outputs_only, layers=layers,
+        recording=asked_for(trace, window), coverage=coverage, batch=batch, outputs_only=outputs_only, layers=layers,
         **(asked or {}),
     )  # fmt: skip
     wrong = [*misjudged(result["layers"], images), *interval_misjudged(result, images)]

@@ -10,11 +10,14 @@ from regress.simulators import Build, Simulator, find
 from regress.simulators.cache import cache_root, content_key, get_or_build
 from rtl.convert import Conversion, convert_in_subprocess
 from rtl.convert.result import read
+from tb.recording import Recording
 from tb.variants import find_config
+from tb.waves import picture
 
 HDL = Path(__file__).parent / "hdl"
 RTL = Path(__file__).parents[1] / "rtl"
 TOP = "tb_top"
+CONTROL = "tracing.vlt"
 CLOCK, GATE = "clk", "tracing"
 MEMORY_BYTES = {"icarus": 1 << 22, "verilator": 1 << 25}
 ARGUMENTS = {"verilator": ("-Wno-fatal", "-Wno-lint"), "icarus": ()}  # lint is for the design, and done apart
@@ -38,12 +41,19 @@ def memory_words(simulator: str, memory_bytes: int) -> int:
     return MEMORY_BYTES.get(simulator, 1 << 22) // memory_bytes
 
 
-def bench_build(variant: str, config_name: str, simulator: str, trace: bool, coverage: bool) -> Build:
+def bench_build(
+    variant: str, config_name: str, simulator: str, recording: Recording | None, coverage: bool
+) -> Build:
     """The bench around one accelerator, as the simulator's build description."""
     config = find_config(variant, config_name)
     design = converted(variant, config_name)
     return Build(
-        sources=(*sorted(HDL.glob("*.sv")), HDL / "tb_control.vlt", *design.files),
+        sources=(
+            *sorted(HDL.glob("*.sv")),
+            HDL / "tb_control.vlt",
+            *left_out(variant, recording),
+            *design.files,
+        ),
         top=TOP,
         parameters={
             "BYTES": config.memory_bytes,
@@ -53,19 +63,34 @@ def bench_build(variant: str, config_name: str, simulator: str, trace: bool, cov
             "TAP_BYTES": config.tap_bytes,
             "TAP_LANE_BITS": config.tap_lane_bits,
         },
-        defines={"ASSAY_DUT": design.top, **({"ASSAY_TRACED": 1} if trace else {})},
+        defines={"ASSAY_DUT": design.top, **({"ASSAY_TRACED": 1} if recording else {})},
         includes=(HDL,),
         arguments=ARGUMENTS.get(simulator, ()),
         clock=CLOCK,
         gate=GATE,
-        trace=trace,
+        trace=recording is not None,
         coverage=coverage,
     )
 
 
+def left_out(variant: str, recording: Recording | None) -> tuple[Path, ...]:
+    """A control file that keeps Verilator from recording what is too much, where that was not asked for."""
+    deep = picture(variant).deep
+    if recording is None or recording.deep or not deep:
+        return ()
+    text = "`verilator_config\n" + "".join(f'tracing_off -scope "{TOP}.dut.{scope}*"\n' for scope in deep)
+    folder = cache_root() / f"tracing-{variant}-{content_key([text], (), ())}"
+    return (get_or_build(folder, lambda scratch: write(scratch / CONTROL, text)) / CONTROL,)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file."""
+    path.write_text(text)
+
+
 def built_model(
-    variant: str, config: str, simulator: str, trace: bool = False, coverage: bool = False
+    variant: str, config: str, simulator: str, recording: Recording | None = None, coverage: bool = False
 ) -> tuple[Simulator, Path]:
     """The simulator and the folder of the executable."""
     tool = find(simulator)
-    return tool, tool.build(bench_build(variant, config, simulator, trace, coverage))
+    return tool, tool.build(bench_build(variant, config, simulator, recording, coverage))

@@ -75,7 +75,7 @@ def record(
     The memory has the same size under every simulator. Raises BuildError and SimulatorError."""
     sizes = find_config(variant, config)
     words = memory_words("icarus", sizes.memory_bytes)
-    plain = bench_build(variant, config, simulator, trace=False, coverage=False)
+    plain = bench_build(variant, config, simulator, None, coverage=False)
     build = replace(
         plain,
         sources=(*plain.sources, _wrapper_file(variant, config)),

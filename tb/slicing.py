@@ -33,6 +33,14 @@ def subgraph(graph: Graph, nodes: tuple[Node, ...]) -> Graph:
     return replace(graph, inputs=inputs, outputs=order, nodes=nodes, constants=constants, tensors=kept)
 
 
+def layer_number(program: Program, layer: str) -> int:
+    """The place in the layer table of a layer by number or name. Raises UnknownName."""
+    found = range(len(program.layers))[_range(program, layer)]
+    if len(found) != 1:
+        raise UnknownName(f"--layer {layer} is not one layer")
+    return found[0]
+
+
 def _range(program: Program, layers: str) -> slice:
     first, colon, last = layers.partition(":")
     names = [layer.name for layer in program.layers]

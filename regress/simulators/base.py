@@ -49,7 +49,8 @@ class Build:
 class Run:
     """One simulation of a built model by a cocotb test module. Everything it writes goes to `run_dir`.
 
-    `seed` starts cocotb's generator and, under Verilator, the registers' random values.
+    `seed` starts cocotb's generator and, under Verilator, the registers' random values. `scopes`: what is traced, full
+    name and levels below it each, () for all; other simulators than Verilator trace everything.
     """
 
     built: Path
@@ -61,6 +62,7 @@ class Run:
     plusargs: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     trace: bool = False
+    scopes: tuple[tuple[str, int], ...] = ()
     coverage: bool = False
     timeout_seconds: float | None = None
 

@@ -83,7 +83,7 @@ class Verilator:
         """See Simulator.run."""
         trace = (run.run_dir / "dump.fst").resolve() if run.trace else None
         coverage = (run.run_dir / "coverage.dat").resolve() if run.coverage else None
-        done = run_model(_runner(), run, runtime_arguments(run.seed, trace, coverage), trace)
+        done = run_model(_runner(), run, runtime_arguments(run, trace, coverage), trace)
         return replace(done, coverage=coverage if coverage and coverage.exists() else None)
 
 
@@ -112,10 +112,13 @@ def build_arguments(build: Build) -> list[str]:
     return [*fixed, *flags, *(["--coverage-line"] if build.coverage else [])]
 
 
-def runtime_arguments(seed: int, trace: Path | None, coverage: Path | None) -> list[str]:
-    """Arguments of the model: random registers from the seed (1 to 2^31 - 1), where trace and coverage go."""
-    words = ["+verilator+rand+reset+2", f"+verilator+seed+{seed % SEEDS + 1}"]
-    words += ["--trace-file", str(trace)] if trace else []
+def runtime_arguments(run: Run, trace: Path | None, coverage: Path | None) -> list[str]:
+    """Arguments of the model: random registers from the seed (1 to 2^31 - 1), what is traced, where trace and coverage
+    go."""
+    words = ["+verilator+rand+reset+2", f"+verilator+seed+{run.seed % SEEDS + 1}"]
+    if trace:
+        words += ["--trace-file", str(trace)]
+        words += [word for scope, levels in run.scopes for word in ("--trace-scope", scope, str(levels))]
     return words + ([f"+verilator+coverage+file+{coverage}"] if coverage else [])
 
 

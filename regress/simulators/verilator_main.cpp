@@ -7,7 +7,9 @@
 //
 //   --trace             write a trace (in a model built for it)
 //   --trace-file FILE   its name
+//   --trace-scope S N   only scope S and N levels below it; once for each
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -127,13 +129,17 @@ void open_trace(int count, char** words) {
 #if VM_TRACE
     const char* file = "dump.fst";
     bool wanted = false;
+    trace = new VerilatedFstC; // never deleted: what could be called at the exit still looks at it
     for (int n = 1; n < count; ++n) {
         if (std::string(words[n]) == "--trace") wanted = true;
         if (std::string(words[n]) == "--trace-file" && n + 1 < count) file = words[n + 1];
+        if (std::string(words[n]) == "--trace-scope" && n + 2 < count) trace->dumpvars(std::atoi(words[n + 2]), words[n + 1]);
     }
     Verilated::traceEverOn(true);
-    if (!wanted) return;
-    trace = new VerilatedFstC; // never deleted: what could be called at the exit still looks at it
+    if (!wanted) {
+        trace = nullptr;
+        return;
+    }
     top->trace(trace, 99);
     trace->open(file);
 #endif

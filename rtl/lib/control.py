@@ -6,6 +6,7 @@ from myhdl import Signal, always, always_comb, always_seq, block, concat, enum, 
 
 from rtl.convert import unused
 from rtl.lib.registers import HEADER_MAGIC, HEADER_VERSION, Control, Error
+from rtl.lib.states import CONTROL
 from rtl.lib.stream import bit, word
 
 _CONFIGURE, _RUN, _RESET = (
@@ -15,7 +16,7 @@ _BAD_REQUEST, _MISMATCH = int(Error.BAD_REQUEST), int(Error.CONFIG_MISMATCH)
 _READ, _WRITE, _WATCHDOG, _ILLEGAL = (
     int(error) for error in (Error.BUS_READ, Error.BUS_WRITE, Error.WATCHDOG, Error.ILLEGAL_INSTRUCTION)
 )
-State = enum("IDLE", "HEADER", "ADD", "CHECK", "BEGIN", "RUN", "NEXT", "DRAIN", "HALTED")
+State = enum(*CONTROL)
 
 
 @dataclass(frozen=True)

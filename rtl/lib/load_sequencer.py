@@ -5,9 +5,10 @@
 
 from myhdl import Signal, always, always_comb, always_seq, block, enum
 
+from rtl.lib.states import LOADING
 from rtl.lib.stream import bit
 
-State = enum("IDLE", "HEADER", "ADD", "CHECK", "BEGIN", "LOAD", "HALTED")
+State = enum(*LOADING)
 
 
 @block

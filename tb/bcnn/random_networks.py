@@ -22,6 +22,7 @@ from tb.job import Action, Phase, Request
 from tb.launch import failures_of, prepare_folder, simulate, verdict_of
 from tb.outcome import RequestOutcome
 from tb.prepare import Stimulus, request, stimulus
+from tb.recording import Recording, asked_for
 from tb.settings import ControlTiming
 from tb.variants import find_config
 
@@ -61,7 +62,7 @@ def run(
         work = folder / f"network{index}"
         prepare_folder(work)
         item = draw(source, variant, index, seed, work)
-        done.append((item, *carry_out(item, variant, simulator, work, trace, coverage, window)))
+        done.append((item, *carry_out(item, variant, simulator, work, asked_for(trace, window), coverage)))
     write_records(folder, variant, [hit for item, outcomes, _ in done for hit in hits(item, outcomes)])
     outcomes = [outcome for _, found, _ in done for outcome in found]
     return {
@@ -113,19 +114,13 @@ def fill(variant: str, config: Config, kind: Contents, under: Circumstances, see
 
 
 def carry_out(
-    item: Item,
-    variant: str,
-    simulator: str,
-    folder: Path,
-    trace: bool,
-    coverage: bool,
-    window: Sequence[int] = (),
+    item: Item, variant: str, simulator: str, folder: Path, recording: Recording | None, coverage: bool
 ) -> tuple[list[RequestOutcome], str]:
     """Build and simulate; what came of each request, and the file of the code coverage."""
     timing = ControlTiming(skew=item.seed % 4, stall=item.seed % 100)
     done, outcomes = simulate(
         variant, item.config.name, simulator, requests(item, folder), folder, item.seed, timing=timing,
-        trace=trace, window=window, coverage=coverage, patience=PATIENCE, watchdog=WATCHDOG,
+        recording=recording, coverage=coverage, patience=PATIENCE, watchdog=WATCHDOG,
     )  # fmt: skip
     return outcomes, str(done.coverage or "")
 

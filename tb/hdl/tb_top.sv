@@ -104,6 +104,14 @@ module tb_top #(
         .obs_tap_image(tap_image), .obs_tap_address(tap_address), .obs_tap_tag(tap_tag), .obs_tap_data(tap_data)
     );
 
+`ifdef ASSAY_TRACED
+    tracks #(.TAPS(TAPS), .EVENT_LANES(EVENT_LANES)) tracks (
+        .clk(clk), .rst(rst), .event_valid(event_valid), .event_layer(event_layer), .event_image(event_image),
+        .tap_valid(tap_valid), .tap_layer(tap_layer), .tap_image(tap_image), .tap_tag(tap_tag),
+        .tap_address(tap_address)
+    );
+`endif
+
     memory #(.BYTES(BYTES), .WORDS(WORDS)) memory (
         .clk(clk), .rst(rst), .cycle(cycle),
         .apply(control.apply), .latency(control.latency), .rate(control.rate), .stalls(control.stalls),

@@ -19,6 +19,7 @@ from tb.job import Action, Phase, Request
 from tb.launch import failures_of, prepare_folder, simulate, verdict_of
 from tb.outcome import RequestOutcome
 from tb.prepare import Stimulus, request, stimulus
+from tb.recording import asked_for
 from tb.settings import ControlTiming
 from tb.systolic.coverage import sample
 from tb.systolic.layer_graph import layer_data, layer_graph
@@ -63,8 +64,7 @@ def run(
         work,
         seeds[0],
         timing=timing,
-        trace=trace,
-        window=window,
+        recording=asked_for(trace, window),
         coverage=coverage,
         patience=PATIENCE,
         watchdog=WATCHDOG,

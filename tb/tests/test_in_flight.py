@@ -112,7 +112,7 @@ def test_a_descriptor_that_leaves_without_an_interrupt_breaks_the_contract(
     sequence = contract(Device(raised))
     asyncio.run(sequence.accepted())
     assert sequence.checked == 3 and len(sequence.failures) == failures
-    assert all("IRQ_STATUS after a RUN" in line for line in sequence.failures)
+    assert all("IRQ_STATUS after a RUN" in str(found) for found in sequence.failures)
 
 
 class Full(Device):
@@ -146,7 +146,7 @@ def contract(device: Device) -> Any:
         pass
 
     sequence: Any = object.__new__(ContractSequence)
-    around = {"memory": SimpleNamespace(apply=nothing), "bench": SimpleNamespace(cycles=nothing)}
+    around = {"memory": SimpleNamespace(apply=nothing), "bench": SimpleNamespace(cycles=nothing, cycle=7)}
     sequence.env = SimpleNamespace(host=Host(device), **around)
     sequence.memory_map, sequence.seed = SimpleNamespace(inputs=0, outputs=64), 1
     sequence.checked, sequence.failures = 0, []

@@ -176,7 +176,7 @@ def test_a_pipeline_is_equal_to_its_own_golden_only(config: Config, tmp_path: Pa
     made = fill("bcnn", config, Contents(), CALM, 1)
     given = with_threshold(config, made) if wrong == "threshold" else with_bit(made, wrong) if wrong else made
     item = Item(0, "network", 1, config, (Part(Contents(), CALM, given),))
-    (found,), _ = carry_out(item, "bcnn", "icarus", tmp_path, False, False)
+    (found,), _ = carry_out(item, "bcnn", "icarus", tmp_path, None, False)
     assert found.passed == (not wrong)
     assert len(list(hits(item, [found]))) == (not wrong)
     if wrong:

@@ -1,0 +1,64 @@
+"""Words for the numbers of tb/hdl/tracks.sv: layers, tiles, and which elements of which tensor a tap shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+import numpy as np
+
+from compiler.api import disassemble
+from compiler.observation import lookup
+from compiler.program import Layer, Program
+from tb.records import Records
+
+LAYER_SHIFT, TILE_SHIFT = 56, 32
+
+
+def layer_words(program: Program) -> dict[int, str]:
+    """The name of each layer."""
+    return {number: layer.name for number, layer in enumerate(program.layers)}
+
+
+def tile_words(program: Program) -> dict[int, str]:
+    """The text of each instruction; none for a program that has no instructions."""
+    words = {}
+    for line in disassemble(program).splitlines():
+        text, mark, number = line.rpartition("  # ")
+        if mark and number.isdigit():
+            words[int(number)] = text
+    return words
+
+
+def element_words(program: Program, taps: Records) -> dict[int, str]:
+    """For each key that a tap showed, (layer, tile, address) as one number, the tensor and its elements: `conv1 (y 3, x
+    0, c 16 to 31)`."""
+    words: dict[int, str] = {}
+    for number, layer in enumerate(program.layers):
+        words.update(_of_layer(number, layer, taps[taps["layer"] == number]))
+    return words
+
+
+def _of_layer(number: int, layer: Layer, taps: Records) -> Iterator[tuple[int, str]]:
+    rows, known = lookup(layer, taps)
+    for record, row in zip(taps[known], rows[known], strict=True):
+        address, tile = int(record["address"]), int(record["tag"])
+        _, tensor, base, width, first, row_pitch, pitch, _, run, lane_pitch = map(int, row)
+        down, across = divmod(address - base, width)
+        name = layer.holders[tensor]
+        begin = first + down * row_pitch + across * pitch
+        # Lanes that do not follow each other in memory are neighbours in x.
+        count = run * int(record["lanes"]) if lane_pitch == run else run
+        key = number << LAYER_SHIFT | tile << TILE_SHIFT | address
+        yield key, f"{name} {elements(layer.tensors[name], begin, count)}"
+
+
+def elements(shape: tuple[int, ...], begin: int, count: int) -> str:
+    """`count` neighbours from flat element `begin` on, of those that the tensor has."""
+    size = prod(shape)
+    if not 0 <= begin < size:
+        return f"(outside, element {begin})"
+    as_map = shape[1:] if len(shape) == 4 else (1, 1, size)
+    y, x, c = (int(part) for part in np.unravel_index(begin, as_map))
+    last = min(c + count, as_map[2]) - 1
+    return f"(y {y}, x {x}, c {c}{f' to {last}' if last > c else ''})"
