@@ -12,7 +12,7 @@ WAVES ?=
 regress_options = --suite $(SUITE) $(if $(TEST),--test '$(TEST)') $(if $(SEED),--seed $(SEED)) \
 	$(if $(JOBS),--jobs $(JOBS)) $(if $(WAVES),--waves)
 
-.PHONY: help setup regress test bench timing resources accuracy lint format lock clean distclean
+.PHONY: help setup regress test waves bench timing resources accuracy lint format lock clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ regress: setup ## run the regression suite SUITE (default ci)
 
 test: setup ## run the unit tests
 	@$(BIN)/python -m pytest -n auto $(PYTEST)
+
+waves: setup ## record one layer: VARIANT= NETWORK= LAYER= [CONFIG=] [CYCLES=a:b] [SIM=] [DEEP=1]
+	@$(BIN)/assay waves $(VARIANT) $(NETWORK) --layer '$(LAYER)' $(if $(CONFIG),--config $(CONFIG)) \
+	    $(if $(CYCLES),--cycles $(CYCLES)) $(if $(SIM),--sim $(SIM)) $(if $(SEED),--seed $(SEED)) $(if $(DEEP),--deep)
 
 bench: setup ## measure simulation and golden speed, write build/bench.json
 	@$(BIN)/python -m regress.bench

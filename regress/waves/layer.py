@@ -7,6 +7,7 @@ all cycles fit, it has those up to the first mismatch, or the layer's first ones
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,14 +70,12 @@ class Recorded:
     finding: Finding | None
 
 
-def record_layer(asked: Asked) -> Recorded:
-    """Run and record. Raises AssayError, BuildError and SimulatorError."""
+def record_layer(asked: Asked, base: Path = ROOT / "build" / "waves") -> Recorded:
+    """Run and record, in a folder under `base`. Raises AssayError, BuildError and SimulatorError."""
     window = parse_cycles(asked.cycles)
     asked = replace(asked, config=asked.config or fitting_config(asked.variant, asked.network, asked.options))
-    stem = "-".join((asked.variant, Path(asked.network).stem, short_name(asked.config), asked.layer))
-    folder = (
-        ROOT / "build" / "waves" / "".join(each if each.isalnum() or each in "-_." else "_" for each in stem)
-    )
+    words = (asked.variant, Path(asked.network).stem, short_name(asked.config), asked.layer)
+    folder = base / re.sub(r"[^\w.-]", "_", "-".join(words))
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.with_suffix(".lock")):
         return _Session(asked, folder).record(window)
