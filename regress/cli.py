@@ -223,6 +223,7 @@ def regress(
     seed: Annotated[int, typer.Option(help="The master seed.")] = MASTER_SEED,
     jobs: Annotated[int, typer.Option(help="Processes at a time; default: one a core.")] = 0,
     waves: Annotated[bool, typer.Option(help="Record waves (FST).")] = False,
+    item: Annotated[int | None, typer.Option(min=0, help="Only this item of the jobs that have it.")] = None,
     list_only: Annotated[bool, typer.Option("--list", help="Only name the tests.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Only show every job with its seed.")] = False,
 ) -> None:
@@ -230,7 +231,7 @@ def regress(
     from regress.plan import Selection
     from regress.regression import regress_suite
 
-    selection = Selection(suite, test, seed, waves)
+    selection = Selection(suite, test, seed, waves, item)
     raise typer.Exit(regress_suite(selection, jobs, console, list_only, dry_run))
 
 

@@ -52,7 +52,11 @@ class Job:
 
 def load_job(path: Path) -> Job:
     """Read what Job.save wrote."""
-    raw = json.loads(path.read_text())
+    return job_from(json.loads(path.read_text()))
+
+
+def job_from(raw: Mapping[str, Any]) -> Job:
+    """A job from its fields as JSON has them."""
     return Job(**{**raw, "seeds": tuple(raw["seeds"]), "needs": tuple(raw["needs"])})
 
 

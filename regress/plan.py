@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,14 @@ REPORT = "report/"
 
 @dataclass(frozen=True)
 class Selection:
-    """What the user asked for. `pattern` is a glob on job names, or a plain part of one."""
+    """What the user asked for. `pattern` is a glob on job names, or a plain part of one; `item`: only this item of the
+    jobs that have it."""
 
     suite: str = "ci"
     pattern: str = ""
     seed: int = MASTER_SEED
     trace: bool = False
+    item: int | None = None
 
 
 def plan_jobs(testplan: Testplan, selection: Selection) -> list[Job]:
@@ -40,7 +42,19 @@ def plan_jobs(testplan: Testplan, selection: Selection) -> list[Job]:
     chosen = select(jobs, selection.pattern)
     if not chosen:
         raise PlanError(f"no test of suite {selection.suite} matches {selection.pattern!r}; see `assay list`")
-    return models_first(chosen)
+    return models_first(chosen if selection.item is None else of_item(chosen, selection.item))
+
+
+def of_item(jobs: list[Job], item: int) -> list[Job]:
+    """One item of each job that has it. Raises PlanError if none has."""
+    found = [
+        replace(job, first=item, seeds=(job.seeds[item - job.first],))
+        for job in jobs
+        if job.first <= item < job.first + len(job.seeds)
+    ]
+    if not found:
+        raise PlanError(f"no job that was asked for has an item {item}")
+    return found
 
 
 def test_jobs(test: Test, selection: Selection) -> Iterator[Job]:

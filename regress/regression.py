@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from regress.report.show import progress_bar, summary
 from regress.runner import Runner
 from regress.simulators.cache import ROOT
 from regress.testplan import Testplan, load_testplan
+from regress.triage.groups import grouped
+from regress.triage.rerun import Ending, Rerun, rerun
+from regress.triage.show import as_data, lines
 
 JUNIT = "junit.xml"
 
@@ -43,22 +46,43 @@ class Regression:
         begin = time.monotonic()
         results = self.perform(jobs)
         self.write(results, begin)
-        if not any(result.verdict is Verdict.STOPPED for result in results):
+        stopped = any(result.verdict is Verdict.STOPPED for result in results)
+        if not stopped:
             results += self.perform(report_jobs(self.testplan, self.selection, self.folder))
         self.write(results, begin)
+        groups = grouped(results)
+        reruns = [Rerun(Ending.NOT_RUN)] * len(groups) if stopped else rerun(groups, self.quietly)
+        self.write(results, begin, as_data(groups, reruns, self.repeat))
         self.show(results)
+        for line in lines(groups, reruns, self.repeat):
+            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
         return exit_code(results)
 
     def perform(self, jobs: Sequence[Job]) -> list[Result]:
         """Run jobs with a progress bar."""
-        runner = Runner(self.folder, self.workers, lambda job: repeat_line(self.selection, job))
         with progress_bar(self.console, len(jobs)) as progress:
-            return runner.run(jobs, progress)
+            return self.runner.run(jobs, progress)
 
-    def write(self, results: Sequence[Result], begin: float) -> None:
+    def quietly(self, jobs: Sequence[Job]) -> list[Result]:
+        """Run jobs that are not part of the regression's verdict."""
+        return self.runner.run(jobs, lambda result: None)
+
+    @property
+    def runner(self) -> Runner:
+        """Of this regression's folder."""
+        return Runner(self.folder, self.workers, lambda job: repeat_line(self.selection, job))
+
+    def repeat(self, job: Job, item: int | None) -> str:
+        """The line that runs a job again, or one item of it, with waves."""
+        return repeat_line(replace(self.selection, item=item, trace=True), job)
+
+    def write(
+        self, results: Sequence[Result], begin: float, groups: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
         """Write both files; what finished before an interruption is in them."""
         facts: dict[str, Any] = {"suite": self.selection.suite, "seed": self.selection.seed}
         facts |= {"pattern": self.selection.pattern, "wall_seconds": time.monotonic() - begin}
+        facts["groups"] = list(groups)
         write_results(self.folder, facts, results)
         write_junit(self.folder / JUNIT, self.selection.suite, results)
 
@@ -74,8 +98,10 @@ class Regression:
 def repeat_line(selection: Selection, job: Job) -> str:
     """The command that runs one job again with the same seeds; a report needs the whole suite."""
     words = [".venv/bin/assay", "regress", "--suite", selection.suite, "--seed", str(selection.seed)]
-    only = [] if job.name.startswith(REPORT) else ["--test", job.name]
-    return shlex.join(words + only)
+    if job.name.startswith(REPORT):
+        return shlex.join(words)
+    words += ["--test", job.name, *([] if selection.item is None else ["--item", str(selection.item)])]
+    return shlex.join([*words, *(["--waves"] if selection.trace else [])])
 
 
 def new_folder(suite: str) -> Path:

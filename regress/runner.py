@@ -18,6 +18,7 @@ from regress.job import Job, Result, Verdict
 from regress.plan import reason_to_skip, skipped
 from regress.simulators.cache import ROOT
 from regress.simulators.process import IN_JOB, clean_environment, execute
+from tb.finding import Finding, Kind, told
 
 Progress = Callable[[Result], None]
 
@@ -108,7 +109,7 @@ def without_result(job: Job, folder: Path, status: int | None) -> dict[str, Any]
     if status is None:
         limit = f"{job.timeout_seconds:g} s"
         message = f"did not end within {limit}: the design hangs or is too slow"
-        return {"verdict": Verdict.FAIL, "message": message}
+        return {"verdict": Verdict.FAIL, "message": message, **told([Finding(Kind.TIME_OUT, message)])}
     message = f"ended with status {status} and no result; {last_line(folder)}"
     return {"verdict": Verdict.BROKEN, "message": message}
 

@@ -76,6 +76,7 @@ def run(
         "cycles": sum(outcome.cycles for outcome in outcomes),
         "phases": [f"{outcome.name}: {outcome.phase}, error {outcome.error}" for outcome in outcomes],
         "wall_seconds": done.wall_seconds,
+        "trace": str(done.trace or ""),
         "coverage_file": str(done.coverage or ""),
     }
 

@@ -48,6 +48,7 @@ class Kind(StrEnum):
     CYCLES = "cycle model"
     BUILD = "build"
     ENDED_EARLY = "ended early"
+    NOT_RUN = "not run"  # for others before it failed
     CHECK = "check"  # of a test that tells no more
     BROKEN = "broken"  # tools, disk, memory or input: says nothing about the design
 
@@ -67,6 +68,7 @@ CHECKERS = {
     Kind.HANG: Checker.TIME,
     Kind.TIME_OUT: Checker.TIME,
     Kind.ENDED_EARLY: Checker.TIME,
+    Kind.NOT_RUN: Checker.TIME,
     Kind.CYCLES: Checker.MODEL,
     Kind.BUILD: Checker.BUILD,
 }

@@ -207,6 +207,7 @@ def simulate(
 def complete(requests: Sequence[Request], found: list[RequestOutcome], done: Outcome) -> list[RequestOutcome]:
     """An outcome for each request: those that the simulation did not reach have failed."""
     missing, kind = requests[len(found) :], Kind.TIME_OUT if done.timed_out else Kind.ENDED_EARLY
+    kind = Kind.NOT_RUN if hopeless(found) and not done.failures else kind
     lost = [
         RequestOutcome(
             item.name,
@@ -260,7 +261,7 @@ def result_of(outcome: RequestOutcome, config: Any) -> dict[str, Any]:
         "checked": outcome.values,
         "compared": outcome.compared,
         "tensors": outcome.tensors,
-        **told(outcome.failures),
+        **told(replace(found, request=found.request or outcome.name) for found in outcome.failures),
     }
 
 

@@ -143,7 +143,7 @@ def test_run_passes_on_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> No
     requests = ["--batch", "64", "--outputs-only", "--jobs", "2"]
     for more in ([], ["--sparsity", "2:4", "--end-weights", "8", "--bits", "4"], requests):
         assert CliRunner().invoke(cli.app, [*words, *more]).exit_code == 0
-    usual = {"trace": False, "batch": 16, "outputs_only": False, "jobs": 1}
+    usual = {"recording": None, "batch": 16, "outputs_only": False, "jobs": 1}
     asked = {"sparsity": "2:4", "end_weights": 8, "bits": 4}
     assert passed == [usual, usual | asked, usual | {"batch": 64, "outputs_only": True, "jobs": 2}]
 

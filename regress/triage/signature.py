@@ -36,9 +36,10 @@ class Failure:
 
 
 def failures(result: Result) -> Iterator[Failure]:
-    """The first finding of each item of a job that did not pass; one that only its message tells where there is no
-    finding."""
+    """The first finding of each item of a job that did not pass, those left out that are not run for others; one that
+    only its message tells where there is no finding."""
     found = [from_plain(raw) for raw in result.details.get("findings", ())]
+    found = [finding for finding in found if finding.kind is not Kind.NOT_RUN] or found
     first: dict[tuple[int | None, str], Finding] = {}
     for finding in found or [untold(result)]:
         first.setdefault((finding.item, finding.request), finding)

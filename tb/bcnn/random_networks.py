@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from compiler.bcnn.estimate import steps
+from regress.simulators import Outcome
 from rtl.bcnn.config import Config, to_json
 from tb.bcnn.coverage import sample
 from tb.bcnn.network_graph import Contents, network_graph, network_images
@@ -71,7 +72,8 @@ def run(
         **told([failure for item, found, _ in done for failure in failures(item, found)]),
         "cycles": sum(outcome.cycles for outcome in outcomes),
         "items": [item_digest(item, found) for item, found, _ in done],
-        "coverage_files": [record for *_, record in done if record],
+        "coverage_files": [str(simulated.coverage) for *_, simulated in done if simulated.coverage],
+        "trace": next((str(simulated.trace) for *_, simulated in done if simulated.trace), ""),
     }
 
 
@@ -115,14 +117,14 @@ def fill(variant: str, config: Config, kind: Contents, under: Circumstances, see
 
 def carry_out(
     item: Item, variant: str, simulator: str, folder: Path, recording: Recording | None, coverage: bool
-) -> tuple[list[RequestOutcome], str]:
-    """Build and simulate; what came of each request, and the file of the code coverage."""
+) -> tuple[list[RequestOutcome], Outcome]:
+    """Build and simulate; what came of each request, and of the simulation."""
     timing = ControlTiming(skew=item.seed % 4, stall=item.seed % 100)
     done, outcomes = simulate(
         variant, item.config.name, simulator, requests(item, folder), folder, item.seed, timing=timing,
         recording=recording, coverage=coverage, patience=PATIENCE, watchdog=WATCHDOG,
     )  # fmt: skip
-    return outcomes, str(done.coverage or "")
+    return outcomes, done
 
 
 def requests(item: Item, folder: Path) -> list[Request]:

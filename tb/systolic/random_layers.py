@@ -82,6 +82,7 @@ def run(
         "cycles": sum(outcome.cycles for outcome in outcomes),
         "items": [item_digest(item, outcome) for item, outcome in zip(items, outcomes, strict=True)],
         "wall_seconds": done.wall_seconds,
+        "trace": str(done.trace or ""),
         "coverage_file": str(done.coverage or ""),
     }
 
