@@ -224,14 +224,18 @@ def regress(
     jobs: Annotated[int, typer.Option(help="Processes at a time; default: one a core.")] = 0,
     waves: Annotated[bool, typer.Option(help="Record waves (FST).")] = False,
     item: Annotated[int | None, typer.Option(min=0, help="Only this item of the jobs that have it.")] = None,
+    failed: Annotated[
+        bool,
+        typer.Option("--failed", help="Only what did not pass in the last run, with its suite and seed."),
+    ] = False,
     list_only: Annotated[bool, typer.Option("--list", help="Only name the tests.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Only show every job with its seed.")] = False,
 ) -> None:
     """Run a suite of the regression."""
     from regress.plan import Selection
-    from regress.regression import regress_suite
+    from regress.regression import failed_selection, regress_suite
 
-    selection = Selection(suite, test, seed, waves, item)
+    selection = failed_selection(waves) if failed else Selection(suite, test, seed, waves, item)
     raise typer.Exit(regress_suite(selection, jobs, console, list_only, dry_run))
 
 

@@ -15,6 +15,7 @@ class Verdict(StrEnum):
 
     PASS = "pass"
     FAIL = "fail"  # the design is wrong
+    KNOWN = "known failure"  # the testplan says so, until a day
     SKIP = "skip"  # something optional is not here
     BAD_INPUT = "bad input"  # what the user gave breaks a rule
     BROKEN = "broken"  # tools, disk, memory: says nothing about the design
@@ -76,7 +77,7 @@ class Result:
     @property
     def bad(self) -> bool:
         """True when it must make the regression fail."""
-        return self.verdict not in (Verdict.PASS, Verdict.SKIP)
+        return self.verdict not in (Verdict.PASS, Verdict.SKIP, Verdict.KNOWN)
 
 
 def exit_code(results: list[Result]) -> int:
@@ -90,4 +91,5 @@ def exit_code(results: list[Result]) -> int:
     codes = [EXIT_CODES[verdict] for verdict in verdicts if verdict in EXIT_CODES]
     if Verdict.FAIL in verdicts:
         return EXIT_CODES[Verdict.FAIL]
-    return max(codes, default=0 if Verdict.PASS in verdicts else EXIT_CODES[Verdict.BROKEN])
+    ran = verdicts & {Verdict.PASS, Verdict.KNOWN}
+    return max(codes, default=0 if ran else EXIT_CODES[Verdict.BROKEN])

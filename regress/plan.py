@@ -21,13 +21,19 @@ REPORT = "report/"
 @dataclass(frozen=True)
 class Selection:
     """What the user asked for. `pattern` is a glob on job names, or a plain part of one; `item`: only this item of the
-    jobs that have it."""
+    jobs that have it; `names`: only these jobs, () for all."""
 
     suite: str = "ci"
     pattern: str = ""
     seed: int = MASTER_SEED
     trace: bool = False
     item: int | None = None
+    names: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether all jobs of the suite are meant."""
+        return not self.pattern and not self.names and self.item is None
 
 
 def plan_jobs(testplan: Testplan, selection: Selection) -> list[Job]:
@@ -39,6 +45,7 @@ def plan_jobs(testplan: Testplan, selection: Selection) -> list[Job]:
     names = [job.name for job in jobs]
     if len(set(names)) < len(names):
         raise PlanError(f"two jobs are named {next(name for name in names if names.count(name) > 1)}")
+    jobs = [job for job in jobs if job.name in selection.names] if selection.names else jobs
     chosen = select(jobs, selection.pattern)
     if not chosen:
         raise PlanError(f"no test of suite {selection.suite} matches {selection.pattern!r}; see `assay list`")
@@ -119,7 +126,7 @@ def models_first(jobs: list[Job]) -> list[Job]:
 
 def report_jobs(testplan: Testplan, selection: Selection, folder: Path) -> list[Job]:
     """The checks over a whole suite's results; none when only a part of it ran."""
-    if selection.pattern:
+    if not selection.whole:
         return []
     reports = [report for report in testplan.reports if selection.suite in report.suites]
     return [report_job(report, folder) for report in reports]

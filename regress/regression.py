@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from compiler.errors import BadData
 from regress.job import Job, Result, Verdict, exit_code
 from regress.listing import job_lines, selected
 from regress.plan import REPORT, Selection, plan_jobs, report_jobs
 from regress.report.junit import write_junit
 from regress.report.networks import network_lines
-from regress.report.results import write_results
+from regress.report.results import FILE as RESULTS
+from regress.report.results import read_results, write_results
 from regress.report.show import progress_bar, summary
 from regress.runner import Runner
 from regress.simulators.cache import ROOT
 from regress.testplan import Testplan, load_testplan
 from regress.triage.groups import grouped
+from regress.triage.known import gone, judged
 from regress.triage.rerun import Ending, Rerun, rerun
-from regress.triage.show import as_data, lines
+from regress.triage.show import as_data, lines, wave_lines
 
 JUNIT = "junit.xml"
 
@@ -54,7 +59,12 @@ class Regression:
         reruns = [Rerun(Ending.NOT_RUN)] * len(groups) if stopped else rerun(groups, self.quietly)
         self.write(results, begin, as_data(groups, reruns, self.repeat))
         self.show(results)
-        for line in lines(groups, reruns, self.repeat):
+        told = (
+            *lines(groups, reruns, self.repeat),
+            *wave_lines(results),
+            *gone(results, self.testplan.known),
+        )
+        for line in told:
             self.console.print(line, markup=False, highlight=False, soft_wrap=True)
         return exit_code(results)
 
@@ -70,7 +80,13 @@ class Regression:
     @property
     def runner(self) -> Runner:
         """Of this regression's folder."""
-        return Runner(self.folder, self.workers, lambda job: repeat_line(self.selection, job))
+        known, today = self.testplan.known, date.today()
+        return Runner(
+            self.folder,
+            self.workers,
+            lambda job: repeat_line(self.selection, job),
+            lambda result: judged(result, known, today),
+        )
 
     def repeat(self, job: Job, item: int | None) -> str:
         """The line that runs a job again, or one item of it, with waves."""
@@ -113,6 +129,20 @@ def new_folder(suite: str) -> Path:
     link.symlink_to(folder.name)
     link.rename(base / "latest")
     return folder
+
+
+def failed_selection(waves: bool) -> Selection:
+    """What did not pass in the last run. Raises BadData when there was none or when all passed."""
+    folder = ROOT / "build" / "regress" / "latest"
+    try:
+        facts = json.loads((folder / RESULTS).read_text())
+    except (OSError, json.JSONDecodeError):
+        raise BadData("--failed: there is no run before this one", file=str(folder)) from None
+    names = [result.name for result in read_results(folder) if result.bad]
+    tests = tuple(name for name in names if not name.startswith(REPORT))
+    if not tests:
+        raise BadData(f"--failed: no test failed in {folder.resolve().name}")
+    return Selection(facts["suite"], seed=facts["seed"], trace=waves, names=tests)
 
 
 def regress_suite(

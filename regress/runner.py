@@ -25,11 +25,13 @@ Progress = Callable[[Result], None]
 
 @dataclass(frozen=True)
 class Runner:
-    """`folder` gets one folder a job; `repeat` gives the line that runs a job again."""
+    """`folder` gets one folder a job; `repeat` gives the line that runs a job again; `judge` has the last word on a
+    result."""
 
     folder: Path
     workers: int
     repeat: Callable[[Job], str]
+    judge: Callable[[Result], Result] = lambda result: result
     stop: Event = field(default_factory=Event)
 
     def run(self, jobs: Sequence[Job], progress: Progress) -> list[Result]:
@@ -72,15 +74,17 @@ class Runner:
             return Result(job.name, Verdict.STOPPED, "stopped while it ran", seconds, str(folder))
         details = read_details(job, folder, status)
         verdict = Verdict(details.pop("verdict"))
-        result = Result(
-            job.name,
-            verdict,
-            str(details.pop("message")),
-            seconds,
-            os.path.relpath(folder, ROOT),
-            self.repeat(job),
-            asdict(job),
-            details,
+        result = self.judge(
+            Result(
+                job.name,
+                verdict,
+                str(details.pop("message")),
+                seconds,
+                os.path.relpath(folder, ROOT),
+                self.repeat(job),
+                asdict(job),
+                details,
+            )
         )
         (folder / RESULT).write_text(json.dumps(asdict(result), indent=1))
         return result

@@ -6,6 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +75,32 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Known:
+    """A failure that is known until a day: job and kind are globs on a job's name and on the kind of what is found,
+    text is a part of what is told."""
+
+    id: str
+    job: str
+    reason: str
+    expires: date
+    kind: str = "*"
+    text: str = ""
+    file: str = ""
+
+    def __post_init__(self) -> None:
+        if type(self.expires) is not date:
+            raise PlanError(f"expires is {self.expires!r}, must be a date: 2027-01-31", node=self.id)
+        if not self.reason:
+            raise PlanError("has no reason", node=self.id)
+
+
+@dataclass(frozen=True)
 class Testplan:
     """All entries of all files."""
 
     tests: tuple[Test, ...]
     reports: tuple[Report, ...] = ()
+    known: tuple[Known, ...] = ()
 
     __test__ = False  # for pytest: not a test class
 
@@ -98,7 +120,8 @@ def load_testplan(folder: Path = ROOT / "testplan") -> Testplan:
     for name in names:
         if names.count(name) > 1:
             raise PlanError("the name is used twice", file=str(folder), node=name)
-    return Testplan(tests, tuple(report for plan in plans for report in plan.reports))
+    reports = tuple(report for plan in plans for report in plan.reports)
+    return Testplan(tests, reports, tuple(known for plan in plans for known in plan.known))
 
 
 def load_file(file: Path) -> Testplan:
@@ -106,7 +129,8 @@ def load_file(file: Path) -> Testplan:
     try:
         raw = tomllib.loads(file.read_text())
         tests = tuple(_test(entry, file.stem) for entry in raw.get("test", []))
-        return Testplan(tests, tuple(_report(entry) for entry in raw.get("report", [])))
+        reports = tuple(_report(entry) for entry in raw.get("report", []))
+        return Testplan(tests, reports, tuple(_known(entry, file.name) for entry in raw.get("known", [])))
     except tomllib.TOMLDecodeError as error:
         raise PlanError(str(error), file=str(file)) from None
     except PlanError as error:
@@ -130,6 +154,13 @@ def _report(entry: dict[str, Any]) -> Report:
         return Report(**_tuples(entry))
     except TypeError as error:
         raise PlanError(_field_message(error), node=str(entry.get("name", "?"))) from None
+
+
+def _known(entry: dict[str, Any], file: str) -> Known:
+    try:
+        return Known(**entry, file=f"testplan/{file}")
+    except TypeError as error:
+        raise PlanError(_field_message(error), node=str(entry.get("id", "?"))) from None
 
 
 def _tuples(entry: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from importlib import import_module
 from itertools import product
 from pathlib import Path
@@ -55,11 +56,12 @@ class Hit:
 
 @dataclass(frozen=True)
 class Exclusion:
-    """A bin that cannot be reached; '*' stands for any value."""
+    """A bin that cannot be reached, until somebody looks again; '*' stands for any value."""
 
     cross: str
     values: Values
     reason: str
+    expires: date
 
     def covers(self, name: str, values: Values) -> bool:
         """Whether it excludes that bin."""
@@ -99,7 +101,12 @@ class Coverage:
         if len(left_out) > MOST_EXCLUDED * total:
             found.append(f"{len(left_out)} of {total} bins are excluded, at most {MOST_EXCLUDED:.0%} may be")
         wrong = [(c.name, values) for c, values in left_out if (c.name, values) in self.seeds]
-        return found + [f"{name}: {', '.join(values)}: excluded, but was hit" for name, values in wrong]
+        found += [f"{name}: {', '.join(values)}: excluded, but was hit" for name, values in wrong]
+        late = [each for each in self.exclusions if each.expires < date.today()]
+        return found + [
+            f"{each.cross}: {', '.join(each.values)}: the exclusion expired on {each.expires}"
+            for each in late
+        ]
 
     def text(self) -> str:
         """One line for each cross, then what is missing and what is excluded."""
@@ -137,7 +144,9 @@ def merge(variant: str, records: Iterable[Mapping[str, Any]]) -> Coverage:
 def exclusions(path: Path) -> tuple[Exclusion, ...]:
     """The [[exclusion]] entries of a testplan file."""
     entries = tomllib.loads(path.read_text()).get("exclusion", []) if path.exists() else []
-    return tuple(Exclusion(entry["cross"], tuple(entry["bin"]), entry["reason"]) for entry in entries)
+    return tuple(
+        Exclusion(entry["cross"], tuple(entry["bin"]), entry["reason"], entry["expires"]) for entry in entries
+    )
 
 
 def write_records(folder: Path, variant: str, hits: Iterable[Hit]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from regress.job import Result, Verdict
 
-TAGS = {Verdict.FAIL: "failure", Verdict.SKIP: "skipped"}
+TAGS = {Verdict.FAIL: "failure", Verdict.SKIP: "skipped", Verdict.KNOWN: "skipped"}
 NOT_XML = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd]")
 
 

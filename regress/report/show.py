@@ -13,7 +13,7 @@ from rich.table import Table
 from regress.job import Result, Verdict
 from regress.runner import Progress as Report
 
-COLOURS = {Verdict.PASS: "green", Verdict.SKIP: "yellow", Verdict.STOPPED: "yellow"}
+COLOURS = {Verdict.PASS: "green", Verdict.SKIP: "yellow", Verdict.KNOWN: "yellow", Verdict.STOPPED: "yellow"}
 
 
 def coloured(verdict: Verdict) -> str:
@@ -47,7 +47,7 @@ def line(result: Result) -> str:
 
 def summary(results: Sequence[Result]) -> Table:
     """How many of each test passed, failed and were skipped, and the time they took."""
-    table = Table("test", "pass", "skip", "other", "seconds", title="regression")
+    table = Table("test", "pass", "skip", "known", "other", "seconds", title="regression")
     for test in dict.fromkeys(result.name.partition("/")[0] for result in results):
         table.add_row(test, *numbers([result for result in results if result.name.partition("/")[0] == test]))
     return table
@@ -56,6 +56,8 @@ def summary(results: Sequence[Result]) -> Table:
 def numbers(results: Sequence[Result]) -> tuple[str, ...]:
     """The figures of one row."""
     passed = sum(result.verdict is Verdict.PASS for result in results)
-    skipped = sum(result.verdict is Verdict.SKIP for result in results)
+    skipped, known = (
+        sum(result.verdict is verdict for result in results) for verdict in (Verdict.SKIP, Verdict.KNOWN)
+    )
     seconds = f"{sum(result.seconds for result in results):.1f}"
-    return str(passed), str(skipped), str(len(results) - passed - skipped), seconds
+    return str(passed), str(skipped), str(known), str(len(results) - passed - skipped - known), seconds

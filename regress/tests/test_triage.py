@@ -5,20 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from compiler.errors import BadData
+from regress import regression
 from regress.job import Job, Result, Verdict
 from regress.plan import Selection, of_item
 from regress.regression import repeat_line
-from regress.testplan import PlanError
+from regress.report.results import write_results
+from regress.simulators import find
+from regress.simulators.cache import ROOT
+from regress.testplan import Known, PlanError, load_testplan
 from regress.triage import show
 from regress.triage.groups import grouped
+from regress.triage.known import gone, judged
 from regress.triage.rerun import AFTER, BEFORE, MOST, Ending, narrowed, rerun, saved, with_waves
 from regress.triage.signature import failures
+from regress.waves.fst import Wave
 from tb.finding import Finding, Kind, to_plain
+from tb.systolic.random_layers import run
 
 WRONG = Finding(
     Kind.OFF_BY_ONE, "conv1: expected 1, got 2", "conv1", "convolution 3x3", "conv1", (0, 1, 2, 3), 1, 2,
@@ -198,3 +207,85 @@ def test_one_item_of_a_job_is_chosen() -> None:
     assert (found.name, found.first, found.seeds) == ("b", 4, (6,))
     with pytest.raises(PlanError, match="item 9"):
         of_item([first, second], 9)
+
+
+LATER, EARLIER = date(2099, 1, 31), date(2020, 1, 31)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, Verdict.KNOWN),
+        ({"kind": "off *", "text": "expected 1"}, Verdict.KNOWN),
+        ({"kind": "sign"}, Verdict.FAIL),
+        ({"job": "other*"}, Verdict.FAIL),
+        ({"text": "expected 9"}, Verdict.FAIL),
+        ({"expires": EARLIER}, Verdict.FAIL),
+    ],
+)
+def test_a_known_failure_is_one_until_its_day(changes: dict[str, Any], verdict: Verdict) -> None:
+    entry = Known(**{"id": "K1", "job": "rand*", "reason": "slow adder", "expires": LATER, **changes})
+    result = judged(failed(WRONG), [entry], date(2026, 1, 1))
+    assert result.verdict is verdict
+    assert ("expired on 2020-01-31" in result.message) == ("expires" in changes)
+    assert result.bad == (verdict is Verdict.FAIL)
+
+
+def test_what_is_not_known_beside_what_is_fails() -> None:
+    entry = Known("K1", "rand*", "r", LATER, kind="off by one")
+    result = judged(failed(WRONG, other(HANG, item=1)), [entry], date(2026, 1, 1))
+    assert result.verdict is Verdict.FAIL
+
+
+def test_a_known_failure_that_passes_is_told() -> None:
+    entry = Known("K1", "rand*", "r", LATER, file="testplan/x.toml")
+    (line,) = gone([Result("random", Verdict.PASS, "", 1.0)], [entry])
+    assert line == "known failure K1 does not fail any more: testplan/x.toml can do without it"
+    assert list(gone([failed(WRONG)], [entry])) == list(gone([], [entry])) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ('id = "K1"\njob = "a"\nreason = "r"', "expires"),
+        ('id = "K1"\njob = "a"\nreason = "r"\nexpires = "soon"', "must be a date"),
+        ('id = "K1"\njob = "a"\nreason = ""\nexpires = 2099-01-31', "no reason"),
+    ],
+)
+def test_a_known_failure_needs_reason_and_day(tmp_path: Path, text: str, rule: str) -> None:
+    (tmp_path / "x.toml").write_text(f"[[known]]\n{text}\n")
+    with pytest.raises(PlanError, match=rule):
+        load_testplan(tmp_path)
+
+
+def test_what_failed_is_chosen_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regression, "ROOT", tmp_path)
+    with pytest.raises(BadData, match="no run before"):
+        regression.failed_selection(False)
+    folder = tmp_path / "build/regress/latest"
+    folder.mkdir(parents=True)
+    passed, report = Result("a", Verdict.PASS, "", 1.0), Result("report/x", Verdict.FAIL, "", 1.0)
+    write_results(folder, {"suite": "smoke", "seed": 7}, [passed, report])
+    with pytest.raises(BadData, match="no test failed"):
+        regression.failed_selection(False)
+    write_results(folder, {"suite": "smoke", "seed": 7}, [passed, failed(WRONG), report])
+    chosen = regression.failed_selection(True)
+    assert (chosen.suite, chosen.seed, chosen.names, chosen.trace) == ("smoke", 7, ("random",), True)
+    assert not chosen.whole
+
+
+def test_waves_of_a_failing_run_open_at_the_mismatch(tmp_path: Path) -> None:
+    usable, reason = find("icarus").available()
+    if not usable:
+        pytest.skip(reason)
+    details = run(
+        variant="systolic", config="tiny", simulator="icarus", seeds=(3,), first=0, folder=tmp_path, trace=True,
+        window=[100, 400],
+    )  # fmt: skip
+    made = job(function="tb.systolic.random_layers:run", seeds=(3,))
+    result = replace(failed(of=made), details=details)
+    finding = replace(WRONG, request="item0", cycle=250)
+    wave, save = (ROOT / name for name in saved(result, finding))
+    marker = next(line for line in save.read_text().splitlines() if line.startswith("*")).split()[1]
+    assert int(marker) == Wave(wave).time(250)
+    assert ".filter" in save.read_text()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from regress.job import Job, job_from
+from regress.job import Job, Result, job_from
 from regress.triage.groups import Group
-from regress.triage.rerun import Ending, Rerun
+from regress.triage.rerun import Ending, Rerun, saved
+from regress.triage.signature import failures
 from tb.finding import Finding, to_plain
 
 Repeat = Callable[[Job, int | None], str]  # the line that runs a job again, or one item of it
@@ -29,6 +30,15 @@ def _again(again: Rerun) -> Iterator[str]:
     yield str(again.ending)
     if again.wave:
         yield f"waves: gtkwave {again.save}"
+
+
+def wave_lines(results: Iterable[Result]) -> Iterator[str]:
+    """Where the waves are that were asked for, with a save file each."""
+    for result in results:
+        found = next(failures(result), None) if result.bad else None
+        _, save = saved(result, found.finding if found else None)
+        if save:
+            yield f"waves of {result.name}: gtkwave {save}"
 
 
 def repeat_first(group: Group, repeat: Repeat) -> str:

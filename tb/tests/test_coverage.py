@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tb.systolic.coverage import CROSSES
 
 SMALL = Cross("size", (("height", ("one", "two")), ("width", ("one", "two"))))
 ALL = frozenset({1, 2})
+LATER = date(2099, 1, 31)
 
 
 def coverage(hit: dict[tuple[str, ...], frozenset[int]], *excluded: Exclusion) -> Coverage:
@@ -32,12 +34,12 @@ def test_everything_hit_passes() -> None:
 
 
 def test_too_many_exclusions_fail() -> None:
-    excluded = Exclusion("size", ("two", "*"), "no reason")
+    excluded = Exclusion("size", ("two", "*"), "no reason", LATER)
     assert any("2 of 4 bins are excluded" in line for line in coverage({}, excluded).failures())
 
 
 def test_an_exclusion_that_was_hit_fails() -> None:
-    found = coverage({("two", "one"): ALL}, Exclusion("size", ("two", "one"), "cannot happen"))
+    found = coverage({("two", "one"): ALL}, Exclusion("size", ("two", "one"), "cannot happen", LATER))
     assert "size: two, one: excluded, but was hit" in found.failures()
 
 
@@ -53,8 +55,17 @@ def test_an_unknown_bin_is_refused() -> None:
 
 def test_exclusions_are_read(tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
-    plan.write_text('[[exclusion]]\ncross = "size"\nbin = ["two", "*"]\nreason = "too large"\n')
-    assert exclusions(plan) == (Exclusion("size", ("two", "*"), "too large"),)
+    plan.write_text(
+        '[[exclusion]]\ncross = "size"\nbin = ["two", "*"]\nreason = "too large"\nexpires = 2099-01-31\n'
+    )
+    assert exclusions(plan) == (Exclusion("size", ("two", "*"), "too large", LATER),)
+
+
+def test_an_exclusion_that_has_expired_fails() -> None:
+    found = coverage(
+        dict.fromkeys(SMALL.bins[1:], ALL), Exclusion("size", SMALL.bins[0], "x", date(2020, 1, 1))
+    )
+    assert "size: one, one: the exclusion expired on 2020-01-01" in found.failures()
 
 
 def test_every_possible_bin_lies_on_the_axes() -> None:
