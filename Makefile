@@ -8,15 +8,16 @@ TEST ?=
 SEED ?=
 JOBS ?=
 WAVES ?=
+FRESH ?=
 
 regress_options = --suite $(SUITE) $(if $(TEST),--test '$(TEST)') $(if $(SEED),--seed $(SEED)) \
-	$(if $(JOBS),--jobs $(JOBS)) $(if $(WAVES),--waves)
+	$(if $(JOBS),--jobs $(JOBS)) $(if $(WAVES),--waves) $(if $(FRESH),--fresh)
 
 .PHONY: help setup regress test waves bench timing resources accuracy lint format lock clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  options of regress: SUITE=smoke|ci|nightly TEST=glob SEED=k JOBS=n WAVES=1"
+	@echo "  options of regress: SUITE=smoke|ci|nightly TEST=glob SEED=k JOBS=n WAVES=1 FRESH=1"
 
 setup: ## virtual environment, pinned packages, system packages
 	@regress/setup.sh

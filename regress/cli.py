@@ -224,6 +224,9 @@ def regress(
     jobs: Annotated[int, typer.Option(help="Processes at a time; default: one a core.")] = 0,
     waves: Annotated[bool, typer.Option(help="Record waves (FST).")] = False,
     item: Annotated[int | None, typer.Option(min=0, help="Only this item of the jobs that have it.")] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Run also what has passed before with the same inputs.")
+    ] = False,
     failed: Annotated[
         bool,
         typer.Option("--failed", help="Only what did not pass in the last run, with its suite and seed."),
@@ -235,7 +238,7 @@ def regress(
     from regress.plan import Selection
     from regress.regression import failed_selection, regress_suite
 
-    selection = failed_selection(waves) if failed else Selection(suite, test, seed, waves, item)
+    selection = failed_selection(waves) if failed else Selection(suite, test, seed, waves, item, fresh=fresh)
     raise typer.Exit(regress_suite(selection, jobs, console, list_only, dry_run))
 
 

@@ -21,7 +21,7 @@ REPORT = "report/"
 @dataclass(frozen=True)
 class Selection:
     """What the user asked for. `pattern` is a glob on job names, or a plain part of one; `item`: only this item of the
-    jobs that have it; `names`: only these jobs, () for all."""
+    jobs that have it; `names`: only these jobs, () for all; `fresh`: run also what has passed with the same inputs."""
 
     suite: str = "ci"
     pattern: str = ""
@@ -29,6 +29,7 @@ class Selection:
     trace: bool = False
     item: int | None = None
     names: tuple[str, ...] = ()
+    fresh: bool = False
 
     @property
     def whole(self) -> bool:

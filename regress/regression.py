@@ -17,6 +17,7 @@ from rich.console import Console
 from compiler.errors import BadData
 from regress.job import Job, Result, Verdict, exit_code
 from regress.listing import job_lines, selected
+from regress.memory import Memory
 from regress.plan import REPORT, Selection, plan_jobs, report_jobs
 from regress.report.junit import write_junit
 from regress.report.networks import network_lines
@@ -86,6 +87,7 @@ class Regression:
             self.workers,
             lambda job: repeat_line(self.selection, job),
             lambda result: judged(result, known, today),
+            None if self.selection.fresh else Memory(self.folder.name),
         )
 
     def repeat(self, job: Job, item: int | None) -> str:
@@ -108,6 +110,13 @@ class Regression:
         for line in network_lines(results):
             self.console.print(line, markup=False, highlight=False, soft_wrap=True)
         place = os.path.relpath(self.folder, ROOT)
+        same = sum("remembered" in result.details for result in results)
+        if same:
+            self.console.print(
+                f"{same} of {len(results)} jobs not run again, for nothing they read has changed since they passed "
+                "(FRESH=1 or --fresh runs them)",
+                highlight=False, soft_wrap=True,
+            )  # fmt: skip
         self.console.print(f"seed {self.selection.seed}, results in {place}", highlight=False)
 
 

@@ -15,9 +15,11 @@ from typing import Any
 
 from regress.execute import JOB, RESULT
 from regress.job import Job, Result, Verdict
+from regress.memory import Memory
 from regress.plan import reason_to_skip, skipped
 from regress.simulators.cache import ROOT
 from regress.simulators.process import IN_JOB, clean_environment, execute
+from regress.testplan import NO_SIMULATOR
 from tb.finding import Finding, Kind, told
 
 Progress = Callable[[Result], None]
@@ -26,12 +28,13 @@ Progress = Callable[[Result], None]
 @dataclass(frozen=True)
 class Runner:
     """`folder` gets one folder a job; `repeat` gives the line that runs a job again; `judge` has the last word on a
-    result."""
+    result; `memory` knows results of before, None to run everything."""
 
     folder: Path
     workers: int
     repeat: Callable[[Job], str]
     judge: Callable[[Result], Result] = lambda result: result
+    memory: Memory | None = None
     stop: Event = field(default_factory=Event)
 
     def run(self, jobs: Sequence[Job], progress: Progress) -> list[Result]:
@@ -49,11 +52,22 @@ class Runner:
         if self.stop.is_set():
             return Result(job.name, Verdict.STOPPED, "not started", 0.0)
         reason = reason_to_skip(job)
-        return skipped(job, reason) if reason else self.start(job)
+        return skipped(job, reason) if reason else self.remembered(job)
 
-    def start(self, job: Job) -> Result:
-        """Run one job's process and read what it left."""
+    def remembered(self, job: Job) -> Result:
+        """The result of an equal job that has passed before; only where there is none the job runs."""
         folder = self.folder / "jobs" / job.name.replace("/", ".")
+        if self.memory is None or job.simulator == NO_SIMULATOR:
+            return self.start(job, folder)
+        known = self.memory.recall(job, folder)
+        if known:
+            return known
+        result = self.start(job, folder)
+        self.memory.keep(job, result, folder)
+        return result
+
+    def start(self, job: Job, folder: Path) -> Result:
+        """Run one job's process and read what it left."""
         folder.mkdir(parents=True)
         job.save(folder / JOB)
         begin = time.monotonic()

@@ -110,7 +110,7 @@ def regression(folder: Path, *verdicts: str) -> Regression:
     )
     test = Test("t", "g", "s", "c", "regress.tests.fake_jobs:simulate", ("systolic",), schedules)
     plan = Testplan((test,), (Report("agreement", "regress.report.agreement:report"),))
-    return Regression(plan, Selection("ci"), 2, folder, Console(file=io.StringIO(), width=200))
+    return Regression(plan, Selection("ci", fresh=True), 2, folder, Console(file=io.StringIO(), width=200))
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test(name, config, function):
     run = Schedule(("ci",), (config,), ("fake",))
     return Test(name, "g", "s", "c", fake + function, ("systolic",), (run,))
 plan = Testplan((test("t", "pass", "simulate"), test("t", "sleep", "sleep")))
-sys.exit(Regression(plan, Selection("ci"), 2, Path({folder!r}), Console(file=io.StringIO())).run())
+sys.exit(Regression(plan, Selection("ci", fresh=True), 2, Path({folder!r}), Console(file=io.StringIO())).run())
 """
 
 

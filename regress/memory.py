@@ -1,0 +1,130 @@
+"""Jobs that passed before with the very same inputs are not run again: their results are remembered.
+
+Inputs are the sources that a job of its variant can read, the versions of the tools, real models, and the job itself
+with its seeds. What reports read of a job (results, coverage) is kept with it in the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from regress.execute import RESULT
+from regress.job import Job, Result, Verdict
+from regress.simulators import find
+from regress.simulators.cache import ROOT, cache_root, digest, get_or_build
+from regress.testplan import NO_SIMULATOR, variant_folders
+from tb.coverage import RECORDS
+
+FOLDERS = ("compiler", "golden", "host", "rtl", "tb", "regress/simulators")
+FILES = ("regress/execute.py", "regress/job.py", "requirements.lock")
+SUFFIXES = {".py", ".sv", ".svh", ".v", ".vlt", ".cpp", ".npz", ".json", ".toml", ".gz"}
+REMEMBERED = "remembered.json"
+MODELS = "ASSAY_MODELS"
+FILE_FIELD, FILES_FIELD = "coverage_file", "coverage_files"
+SINCE = "unchanged since it passed in "
+
+
+@dataclass(frozen=True)
+class Memory:
+    """run: the name of the regression, told of what is remembered of it."""
+
+    run: str
+
+    def recall(self, job: Job, folder: Path) -> Result | None:
+        """The result of an equal job that passed, as if it had run in `folder`; None if there is none."""
+        kept = place(job)
+        try:
+            raw = json.loads((kept / REMEMBERED).read_text())
+            result = Result(**{**raw["result"], "verdict": Verdict(raw["result"]["verdict"])})
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # damaged is the same as not there
+        folder.mkdir(parents=True)
+        job.save(folder / "run.json")
+        for name in (RECORDS,) if (kept / RECORDS).exists() else ():
+            shutil.copy(kept / name, folder / name)
+        details = {**result.details, **_files(kept, result.details), "remembered": raw["run"]}
+        found = replace(
+            result, name=job.name, message=SINCE + raw["run"], folder=os.path.relpath(folder, ROOT),
+            job=asdict(job), details=details,
+        )  # fmt: skip
+        (folder / RESULT).write_text(json.dumps(asdict(found), indent=1))
+        return found
+
+    def keep(self, job: Job, result: Result, folder: Path) -> None:
+        """Remember a job that has passed, unless a source was changed while it ran."""
+        same = sources(job.variant) == hash_sources(job.variant)
+        if result.verdict is Verdict.PASS and not job.trace and same:
+            get_or_build(place(job), lambda scratch: self._write(scratch, result, folder))
+
+    def _write(self, scratch: Path, result: Result, folder: Path) -> None:
+        if (folder / RECORDS).exists():
+            shutil.copy(folder / RECORDS, scratch / RECORDS)
+        for number, file in enumerate(coverage_of(result.details)):
+            shutil.copy(file, scratch / f"coverage{number}.dat")
+        (scratch / REMEMBERED).write_text(json.dumps({"run": self.run, "result": asdict(result)}))
+
+
+def coverage_of(details: Mapping[str, Any]) -> Iterator[str]:
+    """The files of code coverage that a result names."""
+    if details.get(FILE_FIELD):
+        yield details[FILE_FIELD]
+    yield from details.get(FILES_FIELD, ())
+
+
+def _files(kept: Path, details: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that name files of coverage, as they are kept; nothing else of a run's files is."""
+    files = [str(kept / f"coverage{number}.dat") for number, _ in enumerate(coverage_of(details))]
+    single = bool(details.get(FILE_FIELD))
+    named = {FILE_FIELD: files[0]} if single else {}
+    return {**named, FILES_FIELD: files[1:] if single else files, "trace": "", "log": ""}
+
+
+def place(job: Job) -> Path:
+    """Where the result of a job with these inputs is kept."""
+    fields = {name: value for name, value in asdict(job).items() if name not in ("name", "timeout_seconds")}
+    simulator = "" if job.simulator == NO_SIMULATOR else find(job.simulator).version()
+    facts = [fields, simulator, sys.version, sources(job.variant), models(os.environ.get(MODELS, ""))]
+    text = json.dumps(facts, sort_keys=True, default=str)
+    return cache_root() / "passed" / hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+@cache
+def sources(variant: str) -> str:
+    """hash_sources, as it was when it was first asked for."""
+    return hash_sources(variant)
+
+
+def hash_sources(variant: str) -> str:
+    """Hash of every source that a job of a variant can read: those of other variants and tests are none."""
+    others = {name for name in variant_folders() if name != variant}
+    own = variant_folders().get(variant)
+    files = [ROOT / name for name in FILES]
+    for folder in {*(ROOT / name for name in FOLDERS), *([own] if own else [])}:
+        files += [
+            file for file in folder.rglob("*") if file.suffix in SUFFIXES and not _foreign(file, others)
+        ]
+    listed = [(os.path.relpath(file, ROOT), digest(file)) for file in sorted(set(files))]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
+def _foreign(file: Path, others: set[str]) -> bool:
+    parts = set(file.parts)
+    return "tests" in parts or bool(parts & others)
+
+
+@cache
+def models(folder: str) -> str:
+    """What there is of real models: names, sizes and times."""
+    if not folder:
+        return ""
+    found = [(str(file), file.stat()) for file in sorted(Path(folder).rglob("*")) if file.is_file()]
+    return json.dumps([(name, stat.st_size, stat.st_mtime_ns) for name, stat in found])
