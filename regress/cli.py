@@ -1,4 +1,4 @@
-"""The `assay` command: list, optimize, size, compile, disasm, run, regress.
+"""The `assay` command: list, optimize, size, compile, disasm, run, waves, bisect, regress.
 
 Exit codes: 0 all is well, 1 the design is wrong, 2 the input is, 3 the machine is.
 """
@@ -214,6 +214,29 @@ def waves(
     options = Asked(bits, calibration, sparsity, end_weights, calibrator)
     result = record_waves(variant, network, layer, config, cycles, sim, seed, input, deep, options, console)
     raise typer.Exit(0 if result["verdict"] == "pass" else 1)
+
+
+@app.command()
+def bisect(
+    variant: Variant,
+    network: Network,
+    config: Config = "small",
+    sim: Annotated[str, typer.Option(help="verilator or icarus.")] = "verilator",
+    input: Annotated[str, typer.Option(help="An image or .npy file.")] = "",
+    seed: Seed = MASTER_SEED,
+    jobs: Annotated[int, typer.Option(min=1, help="Simulations at a time.")] = 2,
+    bits: Bits = None,
+    calibration: Calibration = "",
+    sparsity: Sparsity = "",
+    end_weights: EndWeights = None,
+    calibrator: Calibrator = "",
+) -> None:
+    """Find the first bad layer of a network, by itself or only behind the others, and record its waves."""
+    from regress.network import Asked, bisect_network
+
+    options = Asked(bits, calibration, sparsity, end_weights, calibrator)
+    wrong = bisect_network(variant, network, config, sim, input, seed, jobs, options, console)
+    raise typer.Exit(int(wrong))
 
 
 @app.command()

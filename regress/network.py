@@ -21,6 +21,7 @@ from regress.execute import plain
 from regress.report.networks import speed_line
 from regress.simulators import SimulatorError, find
 from regress.simulators.cache import ROOT, locked
+from regress.triage.bisect import Bisection, Cause
 from regress.waves.layer import Asked as Wanted
 from regress.waves.layer import record_layer
 from tb.apart import run_apart
@@ -171,6 +172,28 @@ def record_waves(
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return made.result
+
+
+def bisect_network(
+    variant: str, network: str, config: str, simulator: str, image: str, seed: int, jobs: int, asked: Asked,
+    console: Console,
+) -> bool:  # fmt: skip
+    """Whether a layer of the network is wrong; which, and why, is told on the console. Raises AssayError, BuildError
+    and SimulatorError."""
+
+    def tell(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    wanted = Wanted(variant, network, "", config, "", simulator, seed, image, options=asked.options)
+    found = Bisection(wanted, jobs, tell).find()
+    if found.cause is Cause.NONE:
+        return False
+    tell(f"first bad layer: {found.layer}, {found.cause}")
+    tell(f"    {found.finding}")
+    if found.wave and found.save:
+        tell(f"waves: {relative(found.wave)}")
+        tell(f"open with: gtkwave {relative(found.save)}")
+    return True
 
 
 def relative(path: Path) -> str:

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,9 @@ def _joined(whole: Stimulus, outcomes: Sequence[RequestOutcome], config: Any) ->
         action=str(Action.RUN),
         images=whole.images,
         batches=1,
-        failures=[found.within(name) for name, outcome in pairs for found in outcome.reasons],
+        failures=[
+            replace(found.within(name), layer=name) for name, outcome in pairs for found in outcome.reasons
+        ],
         cycles=sum(outcome.cycles for outcome in outcomes),
         tensors=sum(outcome.tensors for outcome in outcomes),
         values=sum(outcome.values for outcome in outcomes),

@@ -12,21 +12,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-import numpy as np
-
 from compiler.errors import AssayError
-from compiler.program import Program
 from regress.job import Job, Result, Verdict, job_from
 from regress.simulators.cache import ROOT
 from regress.triage.groups import Group
 from regress.triage.signature import Failure, failures
 from regress.waves.fst import Wave
-from regress.waves.save_file import Labels, write_save_file
+from regress.waves.labels import Labels, read_labels
+from regress.waves.save_file import write_save_file
 from tb.finding import Finding
-from tb.records import Records, tap_type
-from tb.tracks import element_words, layer_words, tile_words
 from tb.variants import find_config, fixed_network
-from tb.waves import picture
 
 MOST = 8  # groups that are run again
 BEFORE, AFTER = 2000, 60  # cycles recorded around the one in which something was seen
@@ -126,23 +121,14 @@ def saved(result: Result, finding: Finding | None) -> tuple[str, str]:
     if result.verdict is Verdict.STOPPED or not wave or not Path(wave).exists():
         return "", ""
     at = finding.cycle if finding else None
-    job = result.job
-    save = write_save_file(Wave(Path(wave)), picture(job["variant"]), labels(result, finding), at)
+    save = write_save_file(Wave(Path(wave)), result.job["variant"], labels(Path(wave).parent, finding), at)
     return os.path.relpath(wave, ROOT), os.path.relpath(save, ROOT)
 
 
-def labels(result: Result, finding: Finding | None) -> Labels:
+def labels(folder: Path, finding: Finding | None) -> Labels:
     """Words for the program that was running; none where it cannot be told which."""
-    folder = Path(str(result.details["trace"])).parent
     program = folder / f"{(finding.request if finding else '').replace('/', '_')}.program"
-    if not program.exists():
-        return Labels()
     try:
-        made = Program.load(program)
-        config = find_config(result.job["variant"], made.config)
+        return read_labels(program, finding.layer if finding else None) if program.exists() else Labels()
     except AssayError:
         return Labels()
-    taps: Records = np.fromfile(folder / "taps.bin", tap_type(config.tap_bytes))
-    names = layer_words(made)
-    layer = next((number for number, name in names.items() if finding and name == finding.layer), None)
-    return Labels(names, tile_words(made), element_words(made, taps), layer)

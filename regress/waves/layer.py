@@ -22,13 +22,13 @@ from compiler.program import Program
 from regress.simulators import SimulatorError
 from regress.simulators.cache import ROOT, locked
 from regress.waves.fst import TOP, Wave
-from regress.waves.save_file import Labels, write_save_file
+from regress.waves.labels import read_labels
+from regress.waves.save_file import write_save_file
 from tb.finding import Finding, from_plain
 from tb.launch import run_network
 from tb.recording import Recording
-from tb.records import EVENT, Records, tap_type
+from tb.records import EVENT
 from tb.slicing import layer_number
-from tb.tracks import element_words, layer_words, tile_words
 from tb.variants import compile_for, find_config, fixed_network
 from tb.waves import Picture, picture
 
@@ -119,7 +119,7 @@ class _Session:
         works, finding = self._works(number), first_finding(result)
         wave = self._small_enough(window or self._fitting(works, finding, number), number)
         at = finding.cycle if finding else None
-        save = write_save_file(wave, self._picture, self._labels(program, number), at)
+        save = write_save_file(wave, self.asked.variant, read_labels(self.folder / PROGRAM, number), at)
         return Recorded(wave.path, save, wave.window, works, result, finding)
 
     @property
@@ -129,10 +129,6 @@ class _Session:
     @property
     def _fixed(self) -> bool:
         return fixed_network(self._sizes)
-
-    @property
-    def _picture(self) -> Picture:
-        return picture(self.asked.variant)
 
     def _run(self, recording: Recording) -> dict[str, Any]:
         asked = self.asked
@@ -179,15 +175,11 @@ class _Session:
         return Wave(kept)
 
     def _recorded(self, window: tuple[int, int], number: int | None) -> Path:
-        scopes = () if self.asked.deep else recorded_scopes(self._picture, number)
+        scopes = () if self.asked.deep else recorded_scopes(picture(self.asked.variant), number)
         result = self._run(Recording(window, scopes, self.asked.deep))
         if not result["trace"]:
             raise SimulatorError(f"no waves were written; see {result['log']}")
         return Path(result["trace"])
-
-    def _labels(self, program: Program, number: int | None) -> Labels:
-        taps: Records = np.fromfile(self.folder / "taps.bin", tap_type(self._sizes.tap_bytes))
-        return Labels(layer_words(program), tile_words(program), element_words(program, taps), number)
 
 
 def recorded_scopes(shown: Picture, number: int | None) -> tuple[tuple[str, int], ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import groupby
 from math import log2
@@ -16,7 +16,8 @@ from pathlib import Path
 from vcd.gtkw import GTKWSave
 
 from regress.waves.fst import CLOCK, CYCLE, TOP, Wave
-from tb.waves import Picture, Stage
+from regress.waves.labels import Labels, Words
+from tb.waves import Picture, Stage, picture
 
 ACCELERATOR = f"{TOP}.dut"
 TRACKS = f"{TOP}.tracks"
@@ -26,25 +27,14 @@ SHOWN_CYCLES = 60
 FRAMES = 6  # of 200 pixels, the unit of GTKWave's zoom
 TRACK = ("shown", "ended", "image", "layer", "tile", "element")
 PLAIN = ("clk", "rst", "unused_*")
-Words = Mapping[int, str]
 
 
-@dataclass(frozen=True)
-class Labels:
-    """Words for the numbers of the tracks; layer: the number of the one that is looked at, None for all."""
-
-    layers: Words = field(default_factory=dict)
-    tiles: Words = field(default_factory=dict)
-    elements: Words = field(default_factory=dict)
-    layer: int | None = None
-
-
-def write_save_file(wave: Wave, picture: Picture, labels: Labels, cursor: int | None) -> Path:
+def write_save_file(wave: Wave, variant: str, labels: Labels, cursor: int | None) -> Path:
     """Write `<name>.gtkw` and filter files beside the wave file, whole or not at all. cursor: the cycle to open at."""
     path = wave.path.with_suffix(".gtkw")
     scratch = path.with_suffix(f".{os.getpid()}")
     with scratch.open("w") as file:
-        _Writer(GTKWSave(file), wave, path.with_suffix("")).write(picture, labels, cursor)
+        _Writer(GTKWSave(file), wave, path.with_suffix("")).write(picture(variant), labels, cursor)
     scratch.replace(path)
     return path
 
@@ -84,14 +74,14 @@ class _Writer:
     stem: Path
     filters: int = 0
 
-    def write(self, picture: Picture, labels: Labels, cursor: int | None) -> None:
+    def write(self, shown: Picture, labels: Labels, cursor: int | None) -> None:
         """All of it."""
         self._open(cursor)
         self._trace(CLOCK)
         self._trace(CYCLE, datafmt="dec")
         self._tracks(labels)
-        named = {f"{ACCELERATOR}.{name}": self._filter(name, words) for name, words in picture.names.items()}
-        for name, signals in groups(list(self.wave.widths), picture.stages, labels.layer).items():
+        named = {f"{ACCELERATOR}.{name}": self._filter(name, words) for name, words in shown.names.items()}
+        for name, signals in groups(list(self.wave.widths), shown.stages, labels.layer).items():
             with self.save.group(name, closed=len(signals) > CLOSED):
                 self._stage(signals, named)
 
