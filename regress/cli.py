@@ -247,6 +247,10 @@ def regress(
     jobs: Annotated[int, typer.Option(help="Processes at a time; default: one a core.")] = 0,
     waves: Annotated[bool, typer.Option(help="Record waves (FST).")] = False,
     item: Annotated[int | None, typer.Option(min=0, help="Only this item of the jobs that have it.")] = None,
+    against: Annotated[
+        str,
+        typer.Option(help="A run that this one must not be worse than (`last`, or its name or part of it)."),
+    ] = "",
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Run also what has passed before with the same inputs.")
     ] = False,
@@ -262,7 +266,15 @@ def regress(
     from regress.regression import failed_selection, regress_suite
 
     selection = failed_selection(waves) if failed else Selection(suite, test, seed, waves, item, fresh=fresh)
-    raise typer.Exit(regress_suite(selection, jobs, console, list_only, dry_run))
+    raise typer.Exit(regress_suite(selection, jobs, console, list_only, dry_run, against))
+
+
+@app.command()
+def history() -> None:
+    """Show the last runs, what is not steady, and what takes longest."""
+    from regress.history.show import history as shown
+
+    console.print(shown())
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -15,7 +15,10 @@ from typing import Any
 from rich.console import Console
 
 from compiler.errors import BadData
-from regress.job import Job, Result, Verdict, exit_code
+from regress.history.show import against, run_named, source
+from regress.history.show import told as told_against
+from regress.history.store import Run, record
+from regress.job import EXIT_CODES, Job, Result, Verdict, exit_code
 from regress.listing import job_lines, selected
 from regress.memory import Memory
 from regress.plan import REPORT, Selection, plan_jobs, report_jobs
@@ -37,16 +40,19 @@ JUNIT = "junit.xml"
 
 @dataclass(frozen=True)
 class Regression:
-    """What to run, how many at a time, and where the results go."""
+    """What to run, how many at a time, and where the results go; against: a run that this one must not be worse than,
+    '' for none."""
 
     testplan: Testplan
     selection: Selection
     workers: int
     folder: Path
     console: Console
+    against: str = ""
 
     def run(self) -> int:
-        """Run everything and leave results.json and junit.xml; returns the exit code."""
+        """Run everything, leave results.json and junit.xml, and add to the history; returns the exit code."""
+        before = run_named(self.against) if self.against else ""  # not after hours of work
         jobs = plan_jobs(self.testplan, self.selection)
         self.folder.mkdir(parents=True)
         begin = time.monotonic()
@@ -65,9 +71,30 @@ class Regression:
             *wave_lines(results),
             *gone(results, self.testplan.known),
         )
+        self.tell(told)
+        return self.remember(results, begin, before)
+
+    def tell(self, told: Iterable[str]) -> None:
+        """Print lines as they are."""
         for line in told:
             self.console.print(line, markup=False, highlight=False, soft_wrap=True)
-        return exit_code(results)
+
+    def remember(self, results: Sequence[Result], begin: float, before: str) -> int:
+        """Add the run to the history and hold it against another one, if asked; the exit code of both."""
+        code, seconds = exit_code(list(results)), time.monotonic() - begin
+        run = Run(
+            self.folder.name, time.time() - seconds, self.selection.suite, self.selection.seed, self.selection.whole,
+            source(), seconds, code,
+        )  # fmt: skip
+        try:
+            record(run, results)
+            found = against(before, run.name) if before else []
+        except BadData as error:
+            self.tell([f"history: {error}"])
+            return code or (EXIT_CODES[Verdict.BROKEN] if before else 0)
+        if before:
+            self.tell(told_against(before, found))
+        return code or (EXIT_CODES[Verdict.FAIL] if found else 0)
 
     def perform(self, jobs: Sequence[Job]) -> list[Result]:
         """Run jobs with a progress bar."""
@@ -155,7 +182,7 @@ def failed_selection(waves: bool) -> Selection:
 
 
 def regress_suite(
-    selection: Selection, workers: int, console: Console, list_only: bool, dry_run: bool
+    selection: Selection, workers: int, console: Console, list_only: bool, dry_run: bool, against: str = ""
 ) -> int:
     """Run a selection, or only list its jobs; returns the exit code."""
     jobs = selected(selection)
@@ -163,4 +190,6 @@ def regress_suite(
         console.print("\n".join(job_lines(jobs, dry_run)), soft_wrap=True, highlight=False)
         return 0
     workers = workers or os.cpu_count() or 1
-    return Regression(load_testplan(), selection, workers, new_folder(selection.suite), console).run()
+    return Regression(
+        load_testplan(), selection, workers, new_folder(selection.suite), console, against
+    ).run()
