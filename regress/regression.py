@@ -55,6 +55,7 @@ class Regression:
         before = run_named(self.against) if self.against else ""  # not after hours of work
         jobs = plan_jobs(self.testplan, self.selection)
         self.folder.mkdir(parents=True)
+        point_at(self.folder)
         begin = time.monotonic()
         results = self.perform(jobs)
         self.write(results, begin)
@@ -157,14 +158,15 @@ def repeat_line(selection: Selection, job: Job) -> str:
 
 
 def new_folder(suite: str) -> Path:
-    """build/regress/<time>-<suite>, which build/regress/latest points at."""
-    base = ROOT / "build" / "regress"
-    base.mkdir(parents=True, exist_ok=True)
-    folder = base / f"{time.strftime('%Y%m%d-%H%M%S')}-{suite}-{os.getpid()}"
-    link = base / f"latest.{os.getpid()}"
+    """build/regress/<time>-<suite>-<process>, which is not there yet."""
+    return ROOT / "build" / "regress" / f"{time.strftime('%Y%m%d-%H%M%S')}-{suite}-{os.getpid()}"
+
+
+def point_at(folder: Path) -> None:
+    """Make `latest` beside a run's folder lead to it."""
+    link = folder.with_name(f"latest.{os.getpid()}")
     link.symlink_to(folder.name)
-    link.rename(base / "latest")
-    return folder
+    link.rename(folder.with_name("latest"))
 
 
 def failed_selection(waves: bool) -> Selection:

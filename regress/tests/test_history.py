@@ -116,7 +116,7 @@ def test_a_run_against_another() -> None:
     record(RUN, [result()])
     record(replace(RUN, name="later"), [result(cycles=1500)])
     found = against("0101", "later")
-    assert list(told("0101", found))[0] == "against 0101: 1 worse"
+    assert next(iter(told("0101", found))) == "against 0101: 1 worse"
     assert "1,500" in str(found[0])
     assert list(told("0101", [])) == ["against 0101: nothing worse"]
 
