@@ -9,15 +9,18 @@ SEED ?=
 JOBS ?=
 WAVES ?=
 FRESH ?=
+SHARD ?=
+AGAINST ?=
 
 regress_options = --suite $(SUITE) $(if $(TEST),--test '$(TEST)') $(if $(SEED),--seed $(SEED)) \
-	$(if $(JOBS),--jobs $(JOBS)) $(if $(WAVES),--waves) $(if $(FRESH),--fresh)
+	$(if $(JOBS),--jobs $(JOBS)) $(if $(WAVES),--waves) $(if $(FRESH),--fresh) \
+	$(if $(SHARD),--shard $(SHARD)) $(if $(AGAINST),--against $(AGAINST))
 
 .PHONY: help setup regress test waves bench timing resources accuracy lint format lock clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  options of regress: SUITE=smoke|ci|nightly TEST=glob SEED=k JOBS=n WAVES=1 FRESH=1"
+	@echo "  options of regress: SUITE=smoke|ci|nightly TEST=glob SEED=k JOBS=n WAVES=1 FRESH=1 SHARD=i/n AGAINST=run"
 
 setup: ## virtual environment, pinned packages, system packages
 	@regress/setup.sh

@@ -1,4 +1,4 @@
-"""The `assay` command: list, optimize, size, compile, disasm, run, waves, bisect, regress.
+"""The `assay` command: list, optimize, size, compile, disasm, run, waves, bisect, regress, merge, history.
 
 Exit codes: 0 all is well, 1 the design is wrong, 2 the input is, 3 the machine is.
 """
@@ -247,6 +247,7 @@ def regress(
     jobs: Annotated[int, typer.Option(help="Processes at a time; default: one a core.")] = 0,
     waves: Annotated[bool, typer.Option(help="Record waves (FST).")] = False,
     item: Annotated[int | None, typer.Option(min=0, help="Only this item of the jobs that have it.")] = None,
+    shard: Annotated[str, typer.Option(help="i/n: only every n-th job, from the i-th on.")] = "",
     against: Annotated[
         str,
         typer.Option(help="A run that this one must not be worse than (`last`, or its name or part of it)."),
@@ -262,11 +263,23 @@ def regress(
     dry_run: Annotated[bool, typer.Option(help="Only show every job with its seed.")] = False,
 ) -> None:
     """Run a suite of the regression."""
-    from regress.plan import Selection
+    from regress.plan import Selection, parse_shard
     from regress.regression import failed_selection, regress_suite
 
-    selection = failed_selection(waves) if failed else Selection(suite, test, seed, waves, item, fresh=fresh)
+    part = parse_shard(shard) if shard else (1, 1)
+    asked = Selection(suite, test, seed, waves, item, fresh=fresh, shard=part)
+    selection = failed_selection(waves) if failed else asked
     raise typer.Exit(regress_suite(selection, jobs, console, list_only, dry_run, against))
+
+
+@app.command()
+def merge(
+    folders: Annotated[list[str], typer.Argument(help="Folders of the shards of one regression.")],
+) -> None:
+    """Put the shards of a regression together: the same results and reports as of one run."""
+    from regress.merge import merge as merged
+
+    raise typer.Exit(merged([Path(folder) for folder in folders], console))
 
 
 @app.command()

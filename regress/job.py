@@ -22,7 +22,13 @@ class Verdict(StrEnum):
     STOPPED = "stopped"  # Ctrl-C
 
 
+COVERAGE = "coverage_files"  # of a result's details: files of code coverage, in the job's folder
 EXIT_CODES = {Verdict.FAIL: 1, Verdict.BAD_INPUT: 2, Verdict.BROKEN: 3}
+
+
+def job_folder(run: Path, name: str) -> Path:
+    """Where a job of a run leaves its files."""
+    return run / "jobs" / name.replace("/", ".")
 
 
 @dataclass(frozen=True)

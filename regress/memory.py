@@ -11,14 +11,12 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from regress.execute import RESULT
-from regress.job import Job, Result, Verdict
+from regress.job import COVERAGE, Job, Result, Verdict
 from regress.simulators import find
 from regress.simulators.cache import ROOT, cache_root, digest, get_or_build
 from regress.testplan import NO_SIMULATOR, variant_folders
@@ -29,7 +27,6 @@ FILES = ("regress/execute.py", "regress/job.py", "requirements.lock")
 SUFFIXES = {".py", ".sv", ".svh", ".v", ".vlt", ".cpp", ".npz", ".json", ".toml", ".gz"}
 REMEMBERED = "remembered.json"
 MODELS = "ASSAY_MODELS"
-FILE_FIELD, FILES_FIELD = "coverage_file", "coverage_files"
 SINCE = "unchanged since it passed in "
 
 
@@ -45,13 +42,14 @@ class Memory:
         try:
             raw = json.loads((kept / REMEMBERED).read_text())
             result = Result(**{**raw["result"], "verdict": Verdict(raw["result"]["verdict"])})
+            files = {name: (kept / "files" / name).read_bytes() for name in raw["files"]}
         except (OSError, ValueError, KeyError, TypeError):
-            return None  # damaged is the same as not there
-        folder.mkdir(parents=True)
-        job.save(folder / "run.json")
-        for name in (RECORDS,) if (kept / RECORDS).exists() else ():
-            shutil.copy(kept / name, folder / name)
-        details = {**result.details, **_files(kept, result.details), "remembered": raw["run"]}
+            shutil.rmtree(kept, ignore_errors=True)  # damaged is the same as not there
+            return None
+        job.save(made(folder / "run.json"))
+        for name, content in files.items():
+            made(folder / name).write_bytes(content)
+        details = {**result.details, "trace": "", "log": "", "remembered": raw["run"]}
         found = replace(
             result, name=job.name, message=SINCE + raw["run"], folder=os.path.relpath(folder, ROOT),
             job=asdict(job), details=details,
@@ -66,26 +64,17 @@ class Memory:
             get_or_build(place(job), lambda scratch: self._write(scratch, result, folder))
 
     def _write(self, scratch: Path, result: Result, folder: Path) -> None:
-        if (folder / RECORDS).exists():
-            shutil.copy(folder / RECORDS, scratch / RECORDS)
-        for number, file in enumerate(coverage_of(result.details)):
-            shutil.copy(file, scratch / f"coverage{number}.dat")
-        (scratch / REMEMBERED).write_text(json.dumps({"run": self.run, "result": asdict(result)}))
+        files = [name for name in (RECORDS, *result.details.get(COVERAGE, ())) if (folder / name).exists()]
+        for name in files:
+            shutil.copy(folder / name, made(scratch / "files" / name))
+        raw = {"run": self.run, "files": files, "result": asdict(result)}
+        (scratch / REMEMBERED).write_text(json.dumps(raw))
 
 
-def coverage_of(details: Mapping[str, Any]) -> Iterator[str]:
-    """The files of code coverage that a result names."""
-    if details.get(FILE_FIELD):
-        yield details[FILE_FIELD]
-    yield from details.get(FILES_FIELD, ())
-
-
-def _files(kept: Path, details: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that name files of coverage, as they are kept; nothing else of a run's files is."""
-    files = [str(kept / f"coverage{number}.dat") for number, _ in enumerate(coverage_of(details))]
-    single = bool(details.get(FILE_FIELD))
-    named = {FILE_FIELD: files[0]} if single else {}
-    return {**named, FILES_FIELD: files[1:] if single else files, "trace": "", "log": ""}
+def made(file: Path) -> Path:
+    """A file's path, its folder made if it is not there."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file
 
 
 def place(job: Job) -> Path:

@@ -21,7 +21,8 @@ REPORT = "report/"
 @dataclass(frozen=True)
 class Selection:
     """What the user asked for. `pattern` is a glob on job names, or a plain part of one; `item`: only this item of the
-    jobs that have it; `names`: only these jobs, () for all; `fresh`: run also what has passed with the same inputs."""
+    jobs that have it; `names`: only these jobs, () for all; `fresh`: run also what has passed with the same inputs;
+    `shard`: (i, n) for every n-th job from the i-th on, so that n machines together run all of them."""
 
     suite: str = "ci"
     pattern: str = ""
@@ -30,11 +31,12 @@ class Selection:
     item: int | None = None
     names: tuple[str, ...] = ()
     fresh: bool = False
+    shard: tuple[int, int] = (1, 1)
 
     @property
     def whole(self) -> bool:
         """Whether all jobs of the suite are meant."""
-        return not self.pattern and not self.names and self.item is None
+        return not self.pattern and not self.names and self.item is None and self.shard[1] == 1
 
 
 def plan_jobs(testplan: Testplan, selection: Selection) -> list[Job]:
@@ -50,7 +52,24 @@ def plan_jobs(testplan: Testplan, selection: Selection) -> list[Job]:
     chosen = select(jobs, selection.pattern)
     if not chosen:
         raise PlanError(f"no test of suite {selection.suite} matches {selection.pattern!r}; see `assay list`")
-    return models_first(chosen if selection.item is None else of_item(chosen, selection.item))
+    jobs = models_first(chosen if selection.item is None else of_item(chosen, selection.item))
+    return part_of(jobs, *selection.shard)
+
+
+def part_of(jobs: list[Job], number: int, parts: int) -> list[Job]:
+    """The jobs of one machine of several. Raises PlanError if none is left for it."""
+    mine = jobs[number - 1 :: parts]
+    if not mine:
+        raise PlanError(f"shard {number} of {parts} is empty: there are only {len(jobs)} jobs")
+    return mine
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """ "i/n", counted from 1. Raises PlanError."""
+    number, slash, parts = text.partition("/")
+    if not (slash and number.isdigit() and parts.isdigit() and 1 <= int(number) <= int(parts)):
+        raise PlanError(f"shard is {text!r}, must be i/n with 1 <= i <= n")
+    return int(number), int(parts)
 
 
 def of_item(jobs: list[Job], item: int) -> list[Job]:

@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -30,7 +30,7 @@ from regress.report.show import progress_bar, summary
 from regress.runner import Runner
 from regress.simulators.cache import ROOT
 from regress.testplan import Testplan, load_testplan
-from regress.triage.groups import grouped
+from regress.triage.groups import Group, grouped
 from regress.triage.known import gone, judged
 from regress.triage.rerun import Ending, Rerun, rerun
 from regress.triage.show import as_data, lines, wave_lines
@@ -57,14 +57,23 @@ class Regression:
         self.folder.mkdir(parents=True)
         point_at(self.folder)
         begin = time.monotonic()
-        results = self.perform(jobs)
+        return self.conclude(self.perform(jobs), begin, before, lambda groups: rerun(groups, self.quietly))
+
+    def conclude(
+        self,
+        results: list[Result],
+        begin: float,
+        before: str,
+        again: Callable[[Sequence[Group]], list[Rerun]],
+    ) -> int:
+        """Reports, groups, files, lines and history; the exit code. again: what became of the first of each group."""
         self.write(results, begin)
         stopped = any(result.verdict is Verdict.STOPPED for result in results)
         if not stopped:
             results += self.perform(report_jobs(self.testplan, self.selection, self.folder))
         self.write(results, begin)
         groups = grouped(results)
-        reruns = [Rerun(Ending.NOT_RUN)] * len(groups) if stopped else rerun(groups, self.quietly)
+        reruns = [Rerun(Ending.NOT_RUN)] * len(groups) if stopped else again(groups)
         self.write(results, begin, as_data(groups, reruns, self.repeat))
         self.show(results)
         told = (
@@ -127,7 +136,8 @@ class Regression:
     ) -> None:
         """Write both files; what finished before an interruption is in them."""
         facts: dict[str, Any] = {"suite": self.selection.suite, "seed": self.selection.seed}
-        facts |= {"pattern": self.selection.pattern, "wall_seconds": time.monotonic() - begin}
+        facts |= {"pattern": self.selection.pattern, "shard": self.selection.shard}
+        facts["wall_seconds"] = time.monotonic() - begin
         facts["groups"] = list(groups)
         write_results(self.folder, facts, results)
         write_junit(self.folder / JUNIT, self.selection.suite, results)

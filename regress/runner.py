@@ -14,7 +14,7 @@ from threading import Event
 from typing import Any
 
 from regress.execute import JOB, RESULT
-from regress.job import Job, Result, Verdict
+from regress.job import COVERAGE, Job, Result, Verdict, job_folder
 from regress.memory import Memory
 from regress.plan import reason_to_skip, skipped
 from regress.simulators.cache import ROOT
@@ -56,7 +56,7 @@ class Runner:
 
     def remembered(self, job: Job) -> Result:
         """The result of an equal job that has passed before; only where there is none the job runs."""
-        folder = self.folder / "jobs" / job.name.replace("/", ".")
+        folder = job_folder(self.folder, job.name)
         if self.memory is None or job.simulator == NO_SIMULATOR:
             return self.start(job, folder)
         known = self.memory.recall(job, folder)
@@ -117,7 +117,8 @@ def read_details(job: Job, folder: Path, status: int | None) -> dict[str, Any]:
     """What the job wrote, or why it could not."""
     try:
         details: dict[str, Any] = json.loads((folder / RESULT).read_text())
-        return details
+        files = [os.path.relpath(name, folder) for name in details.get(COVERAGE, ())]
+        return {**details, **({COVERAGE: files} if files else {})}
     except (OSError, json.JSONDecodeError):
         return without_result(job, folder, status)
 

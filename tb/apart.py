@@ -71,7 +71,7 @@ def run_apart(
     places = {
         "log": str(folder),
         "trace": "",
-        "coverage_file": "",
+        "coverage_files": [],
         "wall_seconds": time.monotonic() - started,
     }
     return result_of(outcome, sizes) | places | described(made, whole, variant, config, simulator, seed)

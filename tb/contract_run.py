@@ -77,7 +77,7 @@ def run(
         "phases": [f"{outcome.name}: {outcome.phase}, error {outcome.error}" for outcome in outcomes],
         "wall_seconds": done.wall_seconds,
         "trace": str(done.trace or ""),
-        "coverage_file": str(done.coverage or ""),
+        "coverage_files": [str(done.coverage)] if done.coverage else [],
     }
 
 

@@ -244,7 +244,7 @@ def network_result(made: Stimulus, done: Outcome, outcome: RequestOutcome, confi
         "wall_seconds": done.wall_seconds,
         "log": str(done.log),
         "trace": str(done.trace or ""),
-        "coverage_file": str(done.coverage or ""),
+        "coverage_files": [str(done.coverage)] if done.coverage else [],
     }
 
 

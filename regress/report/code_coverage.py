@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from regress.job import COVERAGE, job_folder
 from regress.report.results import read_results
 
 FILE = "code_coverage.json"
@@ -29,7 +30,7 @@ class Point(NamedTuple):
 
 def report(*, regression: str, folder: Path, **_: object) -> dict[str, Any]:
     """Merge every run's records and write code_coverage.json; skipped when nothing recorded any."""
-    files = [Path(name) for name in coverage_files(Path(regression))]
+    files = list(coverage_files(Path(regression)))
     if not files:
         return {"verdict": "skip", "message": "no run recorded coverage"}
     by_file = summary(merged(files))
@@ -39,13 +40,11 @@ def report(*, regression: str, folder: Path, **_: object) -> dict[str, Any]:
     return {"verdict": "pass", "checked": len(files), "message": message, **totals, "files": by_file}
 
 
-def coverage_files(regression: Path) -> Iterator[str]:
-    """The coverage.dat of every run that has one, or one for each of its simulations."""
+def coverage_files(regression: Path) -> Iterator[Path]:
+    """The coverage.dat of every simulation that has one."""
     for result in read_results(regression):
-        name = result.details.get("coverage_file")
-        if name:
-            yield name
-        yield from result.details.get("coverage_files", ())
+        for name in result.details.get(COVERAGE, ()):
+            yield job_folder(regression, result.name) / name
 
 
 def merged(files: Iterable[Path]) -> Counter[Point]:

@@ -48,7 +48,7 @@ def passed(one: Job, folder: Path, **details: Any) -> Result:
     folder.mkdir(parents=True)
     (folder / RECORDS).write_text("records")
     (folder / "coverage.dat").write_text("counts")
-    named = {"cycles": 7, "coverage_file": str(folder / "coverage.dat"), **details}
+    named = {"cycles": 7, "coverage_files": ["coverage.dat"], **details}
     return Result(one.name, Verdict.PASS, "", 3.0, str(folder), "repeat", asdict(one), named)
 
 
@@ -62,18 +62,22 @@ def test_a_job_that_passed_is_known_with_what_reports_read(tmp_path: Path) -> No
     assert known is not None and known.verdict is Verdict.PASS and known.details["cycles"] == 7
     assert known.message == "unchanged since it passed in first"
     assert (tmp_path / "again" / RECORDS).read_text() == "records"
-    assert Path(known.details["coverage_file"]).read_text() == "counts"
+    assert known.details["coverage_files"] == ["coverage.dat"]
+    assert (tmp_path / "again/coverage.dat").read_text() == "counts"
     assert json.loads((tmp_path / "again/result.json").read_text())["details"]["remembered"] == "first"
 
 
 def test_several_files_of_coverage_are_kept(tmp_path: Path) -> None:
     ran = tmp_path / "run"
-    result = passed(job(), ran)
-    listed = {"coverage_file": "", "coverage_files": [str(ran / "coverage.dat")] * 2}
-    Memory("first").keep(job(), replace(result, details={**result.details, **listed}), ran)
+    listed = ["network0/coverage.dat", "network1/coverage.dat"]
+    result = passed(job(), ran, coverage_files=listed)
+    for name in listed:
+        (ran / name).parent.mkdir()
+        (ran / name).write_text(name)
+    Memory("first").keep(job(), result, ran)
     known = Memory("second").recall(job(), tmp_path / "again")
-    assert known is not None and len(set(known.details["coverage_files"])) == 2
-    assert not known.details["coverage_file"]
+    assert known is not None and known.details["coverage_files"] == listed
+    assert [(tmp_path / "again" / name).read_text() for name in listed] == listed
 
 
 @pytest.mark.parametrize(
@@ -140,6 +144,14 @@ def test_a_damaged_memory_is_none(tmp_path: Path, damage: str) -> None:
     Memory("first").keep(job(), passed(job(), tmp_path / "run"), tmp_path / "run")
     (memory.place(job()) / memory.REMEMBERED).write_text(damage)
     assert Memory("second").recall(job(), tmp_path / "again") is None
+    assert not memory.place(job()).exists(), "it is kept anew when the job has run"
+
+
+def test_a_memory_without_its_files_is_none(tmp_path: Path) -> None:
+    Memory("first").keep(job(), passed(job(), tmp_path / "run"), tmp_path / "run")
+    (memory.place(job()) / "files/coverage.dat").unlink()
+    assert Memory("second").recall(job(), tmp_path / "again") is None
+    assert not (tmp_path / "again").exists()
 
 
 @pytest.mark.parametrize(

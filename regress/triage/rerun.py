@@ -7,10 +7,11 @@ and the whole job runs again with waves around the cycle in which it was seen.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from compiler.errors import AssayError
 from regress.job import Job, Result, Verdict, job_from
@@ -20,7 +21,7 @@ from regress.triage.signature import Failure, failures
 from regress.waves.fst import Wave
 from regress.waves.labels import Labels, read_labels
 from regress.waves.save_file import write_save_file
-from tb.finding import Finding
+from tb.finding import Finding, from_plain
 from tb.variants import find_config, fixed_network
 
 MOST = 8  # groups that are run again
@@ -46,6 +47,25 @@ class Rerun:
     finding: Finding | None = None
     wave: str = ""
     save: str = ""
+
+
+def told_before(runs: Sequence[Mapping[str, Any]], groups: Sequence[Group]) -> list[Rerun]:
+    """What other runs' groups, as results.json has them, tell of the same first failures."""
+    known = {_mark(raw["first"]): raw["again"] for raw in runs}
+    found = [
+        known.get((group.first.result.name, group.first.finding.item, group.first.finding.text))
+        for group in groups
+    ]
+    return [Rerun(Ending.NOT_RUN) if raw is None else _from_plain(raw) for raw in found]
+
+
+def _mark(first: Mapping[str, Any]) -> tuple[str, int | None, str]:
+    return first["job"], first.get("item"), first["text"]
+
+
+def _from_plain(raw: Mapping[str, Any]) -> Rerun:
+    finding = from_plain(raw["finding"]) if raw["finding"] else None
+    return Rerun(Ending(raw["ending"]), finding, raw["wave"], raw["save"])
 
 
 def rerun(groups: Sequence[Group], perform: Perform) -> list[Rerun]:

@@ -83,7 +83,7 @@ def run(
         "items": [item_digest(item, outcome) for item, outcome in zip(items, outcomes, strict=True)],
         "wall_seconds": done.wall_seconds,
         "trace": str(done.trace or ""),
-        "coverage_file": str(done.coverage or ""),
+        "coverage_files": [str(done.coverage)] if done.coverage else [],
     }
 
 
