@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from compiler.errors import BadData
+from regress.disk import prune
 from regress.history.show import against, run_named, source
 from regress.history.show import told as told_against
 from regress.history.store import Run, record
@@ -23,6 +24,7 @@ from regress.listing import job_lines, selected
 from regress.memory import Memory
 from regress.plan import REPORT, Selection, plan_jobs, report_jobs
 from regress.report.junit import write_junit
+from regress.report.markdown import write_markdown
 from regress.report.networks import network_lines
 from regress.report.results import FILE as RESULTS
 from regress.report.results import read_results, write_results
@@ -54,6 +56,7 @@ class Regression:
         """Run everything, leave results.json and junit.xml, and add to the history; returns the exit code."""
         before = run_named(self.against) if self.against else ""  # not after hours of work
         jobs = plan_jobs(self.testplan, self.selection)
+        prune(self.folder.parent)
         self.folder.mkdir(parents=True)
         point_at(self.folder)
         begin = time.monotonic()
@@ -74,7 +77,8 @@ class Regression:
         self.write(results, begin)
         groups = grouped(results)
         reruns = [Rerun(Ending.NOT_RUN)] * len(groups) if stopped else again(groups)
-        self.write(results, begin, as_data(groups, reruns, self.repeat))
+        facts = self.write(results, begin, as_data(groups, reruns, self.repeat))
+        write_markdown(self.folder, facts, results)
         self.show(results)
         told = (
             *lines(groups, reruns, self.repeat),
@@ -133,14 +137,15 @@ class Regression:
 
     def write(
         self, results: Sequence[Result], begin: float, groups: Sequence[Mapping[str, Any]] = ()
-    ) -> None:
-        """Write both files; what finished before an interruption is in them."""
+    ) -> dict[str, Any]:
+        """Write both files; what finished before an interruption is in them. The facts of the run."""
         facts: dict[str, Any] = {"suite": self.selection.suite, "seed": self.selection.seed}
         facts |= {"pattern": self.selection.pattern, "shard": self.selection.shard}
         facts["wall_seconds"] = time.monotonic() - begin
         facts["groups"] = list(groups)
         write_results(self.folder, facts, results)
         write_junit(self.folder / JUNIT, self.selection.suite, results)
+        return facts
 
     def show(self, results: Sequence[Result]) -> None:
         """The table, how networks ran, and where to read on."""

@@ -106,7 +106,8 @@ class Finding:
 
 def to_plain(finding: Finding) -> dict[str, Any]:
     """As JSON has it, without what is not known."""
-    return {name: value for name, value in asdict(finding).items() if value not in (None, "", ())}
+    told = asdict(finding)
+    return {name: value for name, value in told.items() if name == "text" or value not in (None, "", ())}
 
 
 def from_plain(raw: Mapping[str, Any]) -> Finding:

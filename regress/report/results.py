@@ -12,12 +12,15 @@ from typing import Any
 from regress.job import Result, Verdict, exit_code
 
 FILE = "results.json"
+FORMAT = 1
+SCHEMA = Path(__file__).with_name("results.schema.json")
 
 
 def write_results(folder: Path, facts: Mapping[str, Any], results: Sequence[Result]) -> Path:
     """Write results.json: the run's facts (suite, seed, ...), totals and every result."""
     totals = Counter(result.verdict for result in results)
     whole = {
+        "format": FORMAT,
         **facts,
         "exit_code": exit_code(list(results)),
         "totals": {verdict: totals[verdict] for verdict in Verdict},
@@ -29,6 +32,8 @@ def write_results(folder: Path, facts: Mapping[str, Any], results: Sequence[Resu
 
 
 def read_results(folder: Path) -> list[Result]:
-    """The results of a run's folder."""
+    """The results of a run's folder. Raises ValueError for a later format."""
     raw = json.loads((folder / FILE).read_text())
+    if raw.get("format") != FORMAT:
+        raise ValueError(f"{FILE} is of format {raw.get('format')}, this assay reads {FORMAT}")
     return [Result(**{**item, "verdict": Verdict(item["verdict"])}) for item in raw["results"]]

@@ -49,6 +49,7 @@ def locked(path: Path) -> Iterator[None]:
 def get_or_build(folder: Path, make: Callable[[Path], None]) -> Path:
     """`folder`; if it is not there, made by `make(scratch)` and renamed into place. A failure leaves none."""
     if folder.exists():
+        os.utime(folder)  # used now: what was not used for longest goes first
         return folder
     with locked(folder.with_suffix(".lock")):
         if not folder.exists():
