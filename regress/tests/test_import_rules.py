@@ -57,7 +57,7 @@ def skeleton(folder: Path) -> None:
     modules += ["rtl/lib/fifo.py", "rtl/convert/__init__.py", "rtl/contract.py", "golden/ops.py"]
     modules += ["compiler/errors.py", "compiler/tiling.py", "tb/bench.py", "regress/cli.py"]
     modules += ["host/protocol.py", "host/accelerator.py"]
-    modules += ["regress/simulators/base.py"]
+    modules += ["regress/simulators/base.py", "rtl/lib/states.py"]
     for module in modules:
         file = folder / module
         file.parent.mkdir(parents=True, exist_ok=True)
