@@ -26,6 +26,7 @@ from regress.plan import REPORT, Selection, plan_jobs, report_jobs
 from regress.report.junit import write_junit
 from regress.report.markdown import write_markdown
 from regress.report.networks import network_lines
+from regress.report.page import write_page
 from regress.report.results import FILE as RESULTS
 from regress.report.results import read_results, write_results
 from regress.report.show import progress_bar, summary
@@ -86,7 +87,10 @@ class Regression:
             *gone(results, self.testplan.known),
         )
         self.tell(told)
-        return self.remember(results, begin, before)
+        code = self.remember(results, begin, before)
+        page = write_page(self.folder, facts, results)
+        self.tell([f"report: {os.path.relpath(page, ROOT)}"])
+        return code
 
     def tell(self, told: Iterable[str]) -> None:
         """Print lines as they are."""

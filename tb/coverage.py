@@ -108,6 +108,21 @@ class Coverage:
             for each in late
         ]
 
+    def as_data(self, variant: str) -> Iterator[dict[str, Any]]:
+        """For each cross its axes, its bins, those hit, left out and missing."""
+        for cross in self.crosses:
+            missing = self.missing(cross)
+            left_out = sum(self.excluded(cross, values) for values in cross.bins)
+            yield {
+                "variant": variant,
+                "name": cross.name,
+                "axes": [name for name, _ in cross.axes],
+                "bins": len(cross.bins) - left_out,
+                "hit": len(cross.bins) - left_out - len(missing),
+                "excluded": left_out,
+                "missing": [list(values) for values in missing],
+            }
+
     def text(self) -> str:
         """One line for each cross, then what is missing and what is excluded."""
         return "\n".join([*(self._line(cross) for cross in self.crosses), *self._details()])
@@ -198,8 +213,9 @@ def report(*, variant: str = "", regression: str, folder: Path, **_: Any) -> Map
     records = {name: read_records(Path(regression), name) for name in variants}
     if not any(records.values()):
         return {"verdict": "skip", "message": "no test of this run collects functional coverage"}
-    merged = [merge(name, records[name]) for name in variants if records[name]]
-    for name, found in zip((name for name in variants if records[name]), merged, strict=True):
+    there = [name for name in variants if records[name]]
+    merged = [merge(name, records[name]) for name in there]
+    for name, found in zip(there, merged, strict=True):
         (folder / f"{name}.txt").write_text(found.text() + "\n")
         write_ucis(found.crosses, records[name], folder / f"{name}.xml")
     failures = [failure for found in merged for failure in found.failures()]
@@ -208,4 +224,7 @@ def report(*, variant: str = "", regression: str, folder: Path, **_: Any) -> Map
         "checked": sum(len(cross.bins) for found in merged for cross in found.crosses),
         "failures": failures,
         "text": [line for found in merged for line in found.text().splitlines()],
+        "crosses": [
+            cross for name, found in zip(there, merged, strict=True) for cross in found.as_data(name)
+        ],
     }

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from regress.job import COVERAGE, job_folder
 from regress.report.results import read_results
 
-FILE = "code_coverage.json"
+FILE, LINES = "code_coverage.json", "lines.json"
 SHOWN_FILES = ("rtl/",)
 
 
@@ -33,8 +33,10 @@ def report(*, regression: str, folder: Path, **_: object) -> dict[str, Any]:
     files = list(coverage_files(Path(regression)))
     if not files:
         return {"verdict": "skip", "message": "no run recorded coverage"}
-    by_file = summary(merged(files))
+    counts = merged(files)
+    by_file = summary(counts)
     (folder / FILE).write_text(json.dumps(by_file, indent=1))
+    (folder / LINES).write_text(json.dumps(by_line(counts)))
     totals = {kind: total(by_file.values(), kind) for kind in ("line", "branch")}
     message = ", ".join(f"{kind} {part['hit']}/{part['all']}" for kind, part in totals.items())
     return {"verdict": "pass", "checked": len(files), "message": message, **totals, "files": by_file}
@@ -64,6 +66,18 @@ def points(text: str) -> Iterator[tuple[Point, int]]:
             fields = dict(field.split("\x02", 1) for field in key.split("\x01")[1:])
             if fields["f"].startswith(SHOWN_FILES):
                 yield Point(fields["f"], int(fields["l"]), fields["t"], fields["o"]), int(count)
+
+
+def by_line(counts: Mapping[Point, int]) -> dict[str, dict[str, dict[str, Any]]]:
+    """For each file and line, how often it was reached, and what of it never was."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for point, count in counts.items():
+        line = found.setdefault(point.file, {}).setdefault(str(point.line), {"line": None, "missed": []})
+        if point.kind == "line":
+            line["line"] = max(count, line["line"] or 0)
+        elif not count:
+            line["missed"].append(point.what)
+    return found
 
 
 def summary(counts: Mapping[Point, int]) -> dict[str, dict[str, Any]]:
