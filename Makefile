@@ -16,7 +16,7 @@ regress_options = --suite $(SUITE) $(if $(TEST),--test '$(TEST)') $(if $(SEED),-
 	$(if $(JOBS),--jobs $(JOBS)) $(if $(WAVES),--waves) $(if $(FRESH),--fresh) \
 	$(if $(SHARD),--shard $(SHARD)) $(if $(AGAINST),--against $(AGAINST))
 
-.PHONY: help setup regress test waves bench timing resources accuracy lint format lock clean distclean
+.PHONY: help setup regress test waves mutants bench timing resources accuracy lint format lock clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test: setup ## run the unit tests
 waves: setup ## record one layer: VARIANT= NETWORK= LAYER= [CONFIG=] [CYCLES=a:b] [SIM=] [DEEP=1]
 	@$(BIN)/assay waves $(VARIANT) $(NETWORK) --layer '$(LAYER)' $(if $(CONFIG),--config $(CONFIG)) \
 	    $(if $(CYCLES),--cycles $(CYCLES)) $(if $(SIM),--sim $(SIM)) $(if $(SEED),--seed $(SEED)) $(if $(DEEP),--deep)
+
+mutants: setup ## change one thing at a time in the RTL, run the smoke suite on each: N= SEED= JOBS=
+	@$(BIN)/assay mutants $(if $(N),--number $(N)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
 
 bench: setup ## measure simulation and golden speed, write build/bench.json
 	@$(BIN)/python -m regress.bench

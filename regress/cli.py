@@ -283,6 +283,18 @@ def merge(
 
 
 @app.command()
+def mutants(
+    number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many.")] = 100,
+    seed: Annotated[int, typer.Option(help="What draws them.")] = MASTER_SEED,
+    jobs: Annotated[int, typer.Option(min=0, help="At a time; default: one a core.")] = 0,
+) -> None:
+    """Change one thing at a time in the RTL and see whether the smoke suite notices."""
+    from regress.mutants.campaign import Campaign, workers
+
+    raise typer.Exit(Campaign(number, seed, workers(jobs), console).run())
+
+
+@app.command()
 def history() -> None:
     """Show the last runs, what is not steady, and what takes longest."""
     from regress.history.show import history as shown

@@ -56,7 +56,7 @@ class ContractSequence:
             try:
                 await step()
             except (DeviceError, DeviceTimeout) as error:
-                kind = Kind.HANG if isinstance(error, DeviceTimeout) else Kind.ERROR
+                kind = Kind.NO_INTERRUPT if isinstance(error, DeviceTimeout) else Kind.ERROR
                 self.failures.append(Finding(kind, f"{step.__name__}: {error}", cycle=self.env.bench.cycle))
                 await self.env.bench.reset()
         self.failures += self.env.memory.new_failures()

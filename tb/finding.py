@@ -43,7 +43,8 @@ class Kind(StrEnum):
     ERROR = "error"  # one that should not come, or not the one that should
     REGISTER = "register"
     COUNTER = "counter"
-    HANG = "hang"
+    HANG = "hang"  # the accelerator's own watchdog says so
+    NO_INTERRUPT = "no interrupt"  # one that was waited for in vain
     TIME_OUT = "time-out"
     CYCLES = "cycle model"
     BUILD = "build"
@@ -65,7 +66,8 @@ CHECKERS = {
     Kind.ERROR: Checker.REGISTER,
     Kind.REGISTER: Checker.REGISTER,
     Kind.COUNTER: Checker.REGISTER,
-    Kind.HANG: Checker.TIME,
+    Kind.HANG: Checker.REGISTER,
+    Kind.NO_INTERRUPT: Checker.TIME,
     Kind.TIME_OUT: Checker.TIME,
     Kind.ENDED_EARLY: Checker.TIME,
     Kind.NOT_RUN: Checker.TIME,

@@ -76,7 +76,7 @@ class RequestSequence:
         """What was found until then, and where the accelerator stood."""
         env = self.env
         env.catch_up()
-        kind = Kind.HANG if isinstance(error, DeviceTimeout) else STOPPED.get(error.code, Kind.ERROR)
+        kind = Kind.NO_INTERRUPT if isinstance(error, DeviceTimeout) else STOPPED.get(error.code, Kind.ERROR)
         layer, operator = env.scoreboard.unfinished()
         self.outcome.failures += env.scoreboard.abandon().failures
         self.outcome.failures.append(Finding(kind, str(error), layer, operator, cycle=env.bench.cycle))
@@ -297,7 +297,7 @@ class RequestSequence:
         try:
             await env.host.soft_reset()
         except DeviceTimeout as error:
-            self._fail(Kind.HANG, str(error))
+            self._fail(Kind.NO_INTERRUPT, str(error))
             await env.bench.reset()
         for name in ("STATUS", "ERROR", "IRQ_STATUS"):
             value = await env.host.read(name)
