@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from threading import Event
+from threading import Event, current_thread, main_thread
 from typing import Any
 
 from regress.execute import JOB, RESULT
@@ -45,6 +46,7 @@ class Runner:
                 report_each(futures, progress)
             except KeyboardInterrupt:
                 self.stop.set()
+                be_deaf()
         return [future.result() for future in futures]
 
     def perform(self, job: Job) -> Result:
@@ -102,6 +104,12 @@ class Runner:
         )
         (folder / RESULT).write_text(json.dumps(asdict(result), indent=1))
         return result
+
+
+def be_deaf() -> None:
+    """From now on Ctrl-C does nothing: what runs is being ended, and what has finished must still be written."""
+    if current_thread() is main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def report_each(futures: Sequence[Future[Result]], progress: Progress) -> None:

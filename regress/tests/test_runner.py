@@ -125,13 +125,16 @@ def test_exit_code_and_files(tmp_path: Path, verdicts: tuple[str, ...], code: in
     assert suite.get("tests") == str(len(verdicts) + 1)
 
 
-def test_interrupt_keeps_what_finished(tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_interrupt_keeps_what_finished(tmp_path: Path, times: int) -> None:
     script = tmp_path / "script.py"
     script.write_text(INTERRUPTED.format(folder=str(tmp_path / "run")))
     process = subprocess.Popen([sys.executable, str(script)], cwd=Path(__file__).parents[2])
     wait_for(tmp_path / "run/jobs/t.systolic.sleep.fake/started")
     wait_for(tmp_path / "run/jobs/t.systolic.pass.fake/result.json")
-    process.send_signal(signal.SIGINT)
+    for _ in range(times):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
     assert process.wait(60) == 130
     raw = json.loads((tmp_path / "run/results.json").read_text())
     assert sorted(result["verdict"] for result in raw["results"]) == ["pass", "stopped"]
