@@ -80,6 +80,11 @@ class Result:
     job: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
 
+    @staticmethod
+    def read(raw: Mapping[str, Any]) -> Result:
+        """A result from its fields as JSON has them. Raises KeyError, TypeError and ValueError."""
+        return Result(**{**raw, "verdict": Verdict(raw["verdict"])})
+
     @property
     def bad(self) -> bool:
         """True when it must make the regression fail."""

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from regress.execute import RESULT
+from regress.execute import JOB, RESULT
 from regress.job import COVERAGE, Job, Result, Verdict
 from regress.simulators import find
 from regress.simulators.cache import ROOT, cache_root, digest, get_or_build
@@ -41,12 +41,12 @@ class Memory:
         kept = place(job)
         try:
             raw = json.loads((kept / REMEMBERED).read_text())
-            result = Result(**{**raw["result"], "verdict": Verdict(raw["result"]["verdict"])})
+            result = Result.read(raw["result"])
             files = {name: (kept / "files" / name).read_bytes() for name in raw["files"]}
         except (OSError, ValueError, KeyError, TypeError):
             shutil.rmtree(kept, ignore_errors=True)  # damaged is the same as not there
             return None
-        job.save(made(folder / "run.json"))
+        job.save(made(folder / JOB))
         for name, content in files.items():
             made(folder / name).write_bytes(content)
         details = {**result.details, "trace": "", "log": "", "remembered": raw["run"]}
@@ -59,8 +59,9 @@ class Memory:
 
     def keep(self, job: Job, result: Result, folder: Path) -> None:
         """Remember a job that has passed, unless a source was changed while it ran."""
-        same = sources(job.variant) == hash_sources(job.variant)
-        if result.verdict is Verdict.PASS and not job.trace and same:
+        if result.verdict is not Verdict.PASS or job.trace:
+            return
+        if sources(job.variant) == hash_sources(job.variant):
             get_or_build(place(job), lambda scratch: self._write(scratch, result, folder))
 
     def _write(self, scratch: Path, result: Result, folder: Path) -> None:

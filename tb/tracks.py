@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-import numpy as np
-
 from compiler.api import disassemble
 from compiler.observation import lookup
 from compiler.program import Layer, Program
+from tb.compare import coordinate
 from tb.records import Records
 
 LAYER_SHIFT, TILE_SHIFT = 56, 32
@@ -58,7 +57,6 @@ def elements(shape: tuple[int, ...], begin: int, count: int) -> str:
     size = prod(shape)
     if not 0 <= begin < size:
         return f"(outside, element {begin})"
-    as_map = shape[1:] if len(shape) == 4 else (1, 1, size)
-    y, x, c = (int(part) for part in np.unravel_index(begin, as_map))
-    last = min(c + count, as_map[2]) - 1
+    _, y, x, c = coordinate(0, shape[1:], begin)
+    last = min(c + count, shape[-1] if len(shape) == 4 else size) - 1
     return f"(y {y}, x {x}, c {c}{f' to {last}' if last > c else ''})"

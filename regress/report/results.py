@@ -36,4 +36,4 @@ def read_results(folder: Path) -> list[Result]:
     raw = json.loads((folder / FILE).read_text())
     if raw.get("format") != FORMAT:
         raise ValueError(f"{FILE} is of format {raw.get('format')}, this assay reads {FORMAT}")
-    return [Result(**{**item, "verdict": Verdict(item["verdict"])}) for item in raw["results"]]
+    return [Result.read(item) for item in raw["results"]]
