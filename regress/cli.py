@@ -1,4 +1,5 @@
-"""The `assay` command: list, optimize, size, compile, disasm, run, waves, bisect, regress, merge, history.
+"""The `assay` command: list, optimize, size, compile, disasm, run, waves, bisect, regress, merge, close,
+mutants, history.
 
 Exit codes: 0 all is well, 1 the design is wrong, 2 the input is, 3 the machine is.
 """
@@ -280,6 +281,18 @@ def merge(
     from regress.merge import merge as merged
 
     raise typer.Exit(merged([Path(folder) for folder in folders], console))
+
+
+@app.command()
+def close(
+    run: Annotated[str, typer.Argument(help="A run of a whole suite: its name or folder.")] = "latest",
+    jobs: Annotated[int, typer.Option(min=0, help="Processes at a time; default: one a core.")] = 0,
+    dry_run: Annotated[bool, typer.Option(help="Only name the items and what they are after.")] = False,
+) -> None:
+    """Run further items for every bin of coverage that a run has missed, and report on all of it."""
+    from regress.closure.close import close as closed
+
+    raise typer.Exit(closed(run, jobs, dry_run, console))
 
 
 @app.command()

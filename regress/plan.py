@@ -49,11 +49,18 @@ def plan_jobs(testplan: Testplan, selection: Selection) -> list[Job]:
     if len(set(names)) < len(names):
         raise PlanError(f"two jobs are named {next(name for name in names if names.count(name) > 1)}")
     jobs = [job for job in jobs if job.name in selection.names] if selection.names else jobs
-    chosen = select(jobs, selection.pattern)
+    chosen = select(jobs, selection.pattern) or beyond(jobs, selection)
     if not chosen:
         raise PlanError(f"no test of suite {selection.suite} matches {selection.pattern!r}; see `assay list`")
     jobs = models_first(chosen if selection.item is None else of_item(chosen, selection.item))
     return part_of(jobs, *selection.shard)
+
+
+def base_name(job: Job) -> str:
+    """A job's name without the number of its first item."""
+    return "/".join(
+        part for part in (job.test, job.variant, job.config, job.simulator) if part and part != NO_SIMULATOR
+    )
 
 
 def part_of(jobs: list[Job], number: int, parts: int) -> list[Job]:
@@ -107,9 +114,8 @@ def make_job(
 ) -> Job:
     """The job of some items at a place (variant, config, simulator)."""
     variant, config, simulator = place
-    shown = [part for part in (test.name, variant, config, simulator) if part and part != NO_SIMULATOR]
-    return Job(
-        name="/".join([*shown, *([str(items.start)] if len(items) < schedule.items else [])]),
+    made = Job(
+        name="",
         test=test.name,
         function=test.function,
         variant=variant,
@@ -123,12 +129,31 @@ def make_job(
         coverage=schedule.coverage,
         trace=selection.trace,
     )
+    number = [str(items.start)] if len(items) < schedule.items else []
+    return replace(made, name="/".join([base_name(made), *number]))
 
 
 def select(jobs: list[Job], pattern: str) -> list[Job]:
     """The job of exactly that name, else those whose name fits the pattern as a glob or holds it."""
     exact = [job for job in jobs if job.name == pattern]
     return exact or [job for job in jobs if fnmatchcase(job.name, pattern) or pattern in job.name]
+
+
+def beyond(jobs: list[Job], selection: Selection) -> list[Job]:
+    """An item behind those that a test runs, asked for by the name that its job has: of a run that was closed."""
+    base, _, number = selection.pattern.rpartition("/")
+    if not number.isdigit():
+        return []
+    seed = selection.seed
+    return [
+        replace(
+            job,
+            name=selection.pattern,
+            first=int(number),
+            seeds=(run_seed(seed, job.test, job.variant, int(number)),),
+        )
+        for job in [job for job in jobs if base_name(job) == base][:1]
+    ]
 
 
 def models_first(jobs: list[Job]) -> list[Job]:

@@ -54,6 +54,7 @@ class Test:
     function: str
     variants: tuple[str, ...]
     runs: tuple[Schedule, ...]
+    covers: tuple[str, ...] = ()
 
     __test__ = False  # for pytest: not a test class
 

@@ -26,6 +26,7 @@ TESTPLAN = Path(__file__).parents[1] / "testplan"
 SHOWN = 20
 
 Values = tuple[str, ...]
+Bin = tuple[str, Values]  # of the cross with that name
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,11 @@ class Coverage:
             yield f"  excluded {exclusion.cross}: {', '.join(exclusion.values)}: {exclusion.reason}"
 
 
+def variants() -> list[str]:
+    """Those that have crosses."""
+    return sorted(path.parent.name for path in Path(__file__).parent.glob("*/coverage.py"))
+
+
 def merge(variant: str, records: Iterable[Mapping[str, Any]]) -> Coverage:
     """All items' records together. Raises ValueError for a bin that no cross has."""
     crosses: tuple[Cross, ...] = import_module(f"tb.{variant}.coverage").CROSSES
@@ -209,11 +215,10 @@ def write_ucis(crosses: Sequence[Cross], records: Iterable[Mapping[str, Any]], p
 def report(*, variant: str = "", regression: str, folder: Path, **_: Any) -> Mapping[str, Any]:
     """Regression report over every variant that left records: fails when a bin is missing or an exclusion is wrong."""
     del variant
-    variants = sorted(path.parent.name for path in Path(__file__).parent.glob("*/coverage.py"))
-    records = {name: read_records(Path(regression), name) for name in variants}
+    records = {name: read_records(Path(regression), name) for name in variants()}
     if not any(records.values()):
         return {"verdict": "skip", "message": "no test of this run collects functional coverage"}
-    there = [name for name in variants if records[name]]
+    there = [name for name in records if records[name]]
     merged = [merge(name, records[name]) for name in there]
     for name, found in zip(there, merged, strict=True):
         (folder / f"{name}.txt").write_text(found.text() + "\n")

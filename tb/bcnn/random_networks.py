@@ -13,7 +13,9 @@ from typing import Any
 from compiler.bcnn.estimate import steps
 from regress.simulators import Outcome
 from rtl.bcnn.config import Config, to_json
+from tb.bcnn.aims import aims
 from tb.bcnn.coverage import sample
+from tb.bcnn.describe import pipeline_text
 from tb.bcnn.network_graph import Contents, network_graph, network_images
 from tb.bcnn.network_item import NetworkSource
 from tb.bcnn.strata import Circumstances, circumstances, contents, wishes
@@ -26,6 +28,8 @@ from tb.prepare import Stimulus, request, stimulus
 from tb.recording import Recording, asked_for
 from tb.settings import ControlTiming
 from tb.variants import find_config
+
+__all__ = ["aims", "describe", "run"]  # what a test that can be closed offers
 
 PIPELINE = "pipeline.json"
 PATIENCE = 400_000  # cycles: many times what the longest request takes
@@ -75,6 +79,13 @@ def run(
         "coverage_files": [str(simulated.coverage) for *_, simulated in done if simulated.coverage],
         "trace": next((str(simulated.trace) for *_, simulated in done if simulated.trace), ""),
     }
+
+
+def describe(config: str, index: int, seed: int) -> str:
+    """Network number `index` in one line, as the solver makes it. config: says nothing. Raises ConfigError."""
+    del config
+    drawn = NetworkSource().network(seed, wishes(index, seed))
+    return pipeline_text(drawn, list(conditions(drawn, index, seed)))
 
 
 def draw(source: NetworkSource, variant: str, index: int, seed: int, folder: Path) -> Item:

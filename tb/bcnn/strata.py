@@ -143,7 +143,7 @@ def contents(index: int, number: int) -> Contents:
     return Contents(
         weights=Weights(at % 3),
         thresholds=Thresholds(at // 3 % 5),
-        scores=Scores((index + number) % len(Scores)),
+        scores=Scores((index + index // PERIOD + number) % len(Scores)),
         pixels=Pixels(at // 2 % len(Pixels)) if index % 2 else Pixels.RANDOM,
         flips=at // 15 % 2 == 0,
         minimum=(index // 5 + number) % 2 == 0,

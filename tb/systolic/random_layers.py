@@ -21,12 +21,16 @@ from tb.outcome import RequestOutcome
 from tb.prepare import Stimulus, request, stimulus
 from tb.recording import asked_for
 from tb.settings import ControlTiming
+from tb.systolic.aims import aims
 from tb.systolic.coverage import sample
+from tb.systolic.describe import circumstances_text, layer_text
 from tb.systolic.layer_graph import layer_data, layer_graph
 from tb.systolic.layer_item import LayerShape, LayerSource
 from tb.systolic.small_graph import small_graph
 from tb.systolic.strata import Circumstances, circumstances, is_graph, stratum
 from tb.systolic.tiles import cut_of_layer
+
+__all__ = ["aims", "describe", "run"]  # what a test that can be closed offers
 
 BUDGET = {"tiny": 3000}
 LARGEST_BUDGET = 8000
@@ -85,6 +89,13 @@ def run(
         "trace": str(done.trace or ""),
         "coverage_files": [str(done.coverage)] if done.coverage else [],
     }
+
+
+def describe(config: str, index: int, seed: int) -> str:
+    """Item number `index` of a configuration in one line: what the solver makes of its stratum. Raises DoesNotFit."""
+    (item,) = draw(CONFIGS[config], [seed], index)
+    graph = f"; {len(item.made.graph.nodes)} nodes" if len(item.made.graph.nodes) > 2 else ""
+    return f"{layer_text(item.shape)}{graph}; {circumstances_text(item.under)}"
 
 
 def draw(config: Config, seeds: Sequence[int], first: int) -> list[Item]:

@@ -32,14 +32,13 @@ PLAIN = {
     "stride": int(Stride.ONE),
     "padded": 0,
 }
-# Where each configuration begins in the cross, so that together they go through all of it; by these, no operator
-# falls on the places of small graphs only.
+# Where each configuration begins in the cross, so that together they go through all of it.
 SHIFT = {"small": 434}
 FIRST = 4
 # Few features and many outputs: products so short that the array waits for the post-processor.
 NARROW = {"height": 1, "width": 1, "kernel": int(Kernel.ONE), "padded": 0, "output_tiles": int(Tiles.MORE)}
 OPERATORS = (("operator", Operator),)
-DATA = (("corner", Corner), ("precision", Precision))  # their count and that of the operators share no factor
+DATA = (("corner", Corner), ("precision", Precision))
 ACTIONS = (
     (Action.SOFT_RESET, Phase.CONFIGURE),
     (Action.SOFT_RESET, Phase.FIRST),
@@ -86,7 +85,8 @@ def stratum(index: int, config: str) -> dict[str, int]:
     if place == 5:
         return {**_tiles((group + shift) % ROUNDS), **PLAIN}
     if place == 6:
-        others = {**_mixed(OPERATORS, group + shift), **_mixed(DATA, group + shift)}
+        # Small graphs take two of five places: by a step more in each round, from every operator in turn.
+        others = {**_mixed(OPERATORS, group + group // len(Operator) + shift), **_mixed(DATA, group + shift)}
         return {**others, **(NARROW if others["operator"] == Operator.FULLY_CONNECTED and group % 2 else {})}
     return {}
 
