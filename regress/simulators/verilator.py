@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -84,7 +85,15 @@ class Verilator:
         trace = (run.run_dir / "dump.fst").resolve() if run.trace else None
         coverage = (run.run_dir / "coverage.dat").resolve() if run.coverage else None
         done = run_model(_runner(), run, runtime_arguments(run, trace, coverage), trace)
-        return replace(done, coverage=coverage if coverage and coverage.exists() else None)
+        return replace(done, coverage=packed(coverage) if coverage and coverage.exists() else None)
+
+
+def packed(coverage: Path) -> Path:
+    """The records gzipped: toggles make them 20 MB, nearly all of it the same words."""
+    file = coverage.with_name(f"{coverage.name}.gz")
+    file.write_bytes(gzip.compress(coverage.read_bytes(), 1))
+    coverage.unlink()
+    return file
 
 
 class _Runner(Commands, cocotb_tools.runner.Verilator):
@@ -109,7 +118,7 @@ def build_arguments(build: Build) -> list[str]:
     defines = f" -DASSAY_CLOCK={build.clock} -DASSAY_HALF_PERIOD={HALF_PERIOD}" if build.clock else ""
     defines += f" -DASSAY_GATE={build.gate}" if build.trace and build.gate else ""
     flags = ["-CFLAGS", f"-fcoroutines -std=gnu++20{defines}"]
-    return [*fixed, *flags, *(["--coverage-line"] if build.coverage else [])]
+    return [*fixed, *flags, *(["--coverage-line", "--coverage-toggle"] if build.coverage else [])]
 
 
 def runtime_arguments(run: Run, trace: Path | None, coverage: Path | None) -> list[str]:

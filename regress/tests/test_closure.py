@@ -20,7 +20,7 @@ from regress.plan import Selection, plan_jobs
 from regress.regression import Regression, repeat_line
 from regress.report.results import read_results
 from regress.testplan import Schedule, Test, Testplan, load_testplan
-from tb.coverage import Bin, Coverage, Cross, merge, variants
+from tb.coverage import Bin, Coverage, Cross, merge, read_records, variants
 
 RESET = Cross("reset", (("phase", ("configure", "first layer", "later")),))
 A, B, C = (("reset", (phase,)) for phase in ("configure", "first layer", "later"))
@@ -63,7 +63,7 @@ def test_there_is_an_item_for_every_bin_of_a_variant(variant: str) -> None:
 @pytest.mark.parametrize("variant", variants())
 def test_the_solver_makes_a_layer_of_an_item(variant: str) -> None:
     jobs = [job for job in plan_jobs(load_testplan(), Selection("ci")) if job.variant == variant]
-    wanted = {("reset", ("later",)): 1}
+    wanted: dict[Bin, int] = {("reset", ("later",)): 1}
     (planned,) = plan(wanted, jobs, variant, 1)
     assert "soft reset in later" in planned.text
 
@@ -145,7 +145,7 @@ def test_closing_runs_what_is_missing_and_reports_on_the_whole(missed: Path) -> 
     results = read_results(closed)
     assert len(results) == 1 + 5  # two seeds for each of three bins, of which one has had one
     assert len({job.seeds[-1] for job in jobs_of(results)}) == 6
-    found = merge("systolic", closing.read_records(closed, "systolic"))
+    found = merge("systolic", read_records(closed, "systolic"))
     assert found.missing(RESET) == []
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from regress.history.store import Run, record
 from regress.job import Job, Result, Verdict, job_folder
-from regress.report.code_coverage import LINES
+from regress.report.code.report import LINES
 from regress.report.page import FILE, write_page
 from regress.report.page.bars import layer_bars
 from regress.report.page.page import CODE, FUNCTIONAL

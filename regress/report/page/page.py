@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from compiler.errors import BadData
 from regress.history.store import Entry, Run, entries, entry_of, opened, runs
 from regress.job import Result, Verdict, job_folder
-from regress.report.code_coverage import LINES
+from regress.report.code.report import LINES, TOGGLES
 from regress.report.page.bars import layer_bars
 from regress.report.page.source import annotated
 from regress.report.page.trend import sparkline
@@ -21,7 +21,8 @@ from regress.simulators.cache import ROOT
 
 FILE = "report.html"
 HERE = Path(__file__).parent
-CODE, FUNCTIONAL = "report/code_coverage", "report/functional_coverage"
+CODE, FUNCTIONAL, CLOSURE = "report/code_coverage", "report/functional_coverage", "report/closure"
+STILL = 40  # signals of a file, those with most bits that do not toggle
 RUNS = 30  # past runs that the page compares and draws
 VERDICTS = {verdict: str(verdict).replace(" ", "-") for verdict in Verdict}  # as CSS classes
 
@@ -49,7 +50,8 @@ def render(folder: Path, facts: Mapping[str, Any], results: Sequence[Result]) ->
         bad=sum(result.bad for result in results),
         jobs=[job_row(folder, result) for result in results],
         groups=facts["groups"],
-        functional=functional(by_name.get(FUNCTIONAL)),
+        closure=by_name[CLOSURE].details if CLOSURE in by_name else {},
+        functional=functional(by_name.get(FUNCTIONAL), by_name.get(CLOSURE)),
         code=code(by_name.get(CODE), job_folder(folder, CODE)),
         networks=[network(result) for result in results if result.details.get("layers")],
         trends=trends(past),
@@ -83,23 +85,49 @@ def job_row(folder: Path, result: Result) -> dict[str, Any]:
     }
 
 
-def functional(report: Result | None) -> list[dict[str, Any]]:
-    """The crosses of each variant, with the fill of their bins."""
+def functional(report: Result | None, closure: Result | None) -> list[dict[str, Any]]:
+    """The crosses of each variant, with the fill of their bins; of each missing bin what would reach it."""
     listed: list[dict[str, Any]] = report.details.get("crosses", []) if report else []
-    return [{**cross, "share": cross["hit"] / cross["bins"] if cross["bins"] else 1.0} for cross in listed]
+    reached = closure.details.get("missing", []) if closure else []
+    items = {(row["variant"], row["cross"], *row["bin"]): row for row in reached}
+    return [
+        {
+            **cross,
+            "share": cross["hit"] / cross["bins"] if cross["bins"] else 1.0,
+            "missing": [
+                {
+                    "bin": values,
+                    **items.get((cross["variant"], cross["name"], *values), {"item": "", "text": ""}),
+                }
+                for values in cross["missing"]
+            ],
+        }
+        for cross in listed
+    ]
 
 
 def code(report: Result | None, folder: Path) -> list[dict[str, Any]]:
     """The files of the RTL, with their lines and how often each was reached."""
     if report is None or "files" not in report.details:
         return []
-    counts: dict[str, dict[str, Any]] = {}
-    if (folder / LINES).exists():
-        counts = json.loads((folder / LINES).read_text())
+    counts, toggles = read_if_there(folder / LINES), read_if_there(folder / TOGGLES)
     return [
-        {"name": name, **file, "source": annotated(ROOT / name, counts.get(name, {}))}
+        {
+            "name": name,
+            **file,
+            "source": annotated(ROOT / name, counts.get(name, {})),
+            "still": sorted(toggles.get(name, []), key=lambda signal: signal["toggled"] - signal["bits"])[
+                :STILL
+            ],
+        }
         for name, file in report.details["files"].items()
     ]
+
+
+def read_if_there(file: Path) -> dict[str, Any]:
+    """A JSON object, empty if there is no file."""
+    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    return found
 
 
 def network(result: Result) -> dict[str, Any]:
