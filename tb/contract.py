@@ -12,6 +12,7 @@ from host.protocol import DeviceError, DeviceTimeout
 from rtl.lib.registers import REGISTERS, VARIANT_BASE, Access, Control, Error, Interrupt, Status
 from tb.env import Environment
 from tb.finding import Finding, Kind
+from tb.hang import diagnosis
 from tb.placement import place, write_regions
 from tb.registers import RegisterModel
 from tb.settings import MemorySettings
@@ -56,10 +57,16 @@ class ContractSequence:
             try:
                 await step()
             except (DeviceError, DeviceTimeout) as error:
-                kind = Kind.NO_INTERRUPT if isinstance(error, DeviceTimeout) else Kind.ERROR
-                self.failures.append(Finding(kind, f"{step.__name__}: {error}", cycle=self.env.bench.cycle))
+                self.failures.append(await self.stopped(step.__name__, error))
                 await self.env.bench.reset()
         self.failures += self.env.memory.new_failures()
+
+    async def stopped(self, step: str, error: DeviceError | DeviceTimeout) -> Finding:
+        """A step that could not be ended."""
+        cycle, kind, text = self.env.bench.cycle, Kind.ERROR, str(error)
+        if isinstance(error, DeviceTimeout):
+            kind, text = await diagnosis(self.env, error)
+        return Finding(kind, f"{step}: {text}", cycle=cycle)
 
     def expect(self, what: str, got: int, wanted: int) -> None:
         """One check."""

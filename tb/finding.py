@@ -44,7 +44,9 @@ class Kind(StrEnum):
     REGISTER = "register"
     COUNTER = "counter"
     HANG = "hang"  # the accelerator's own watchdog says so
-    NO_INTERRUPT = "no interrupt"  # one that was waited for in vain
+    UNWATCHED = "hang without watchdog"  # the accelerator's own watchdog should have said so
+    LOST = "lost interrupt"  # the accelerator is idle again and has told nothing
+    NO_INTERRUPT = "no interrupt"  # one that was waited for in vain: it goes on and on
     TIME_OUT = "time-out"
     CYCLES = "cycle model"
     BUILD = "build"
@@ -67,6 +69,8 @@ CHECKERS = {
     Kind.REGISTER: Checker.REGISTER,
     Kind.COUNTER: Checker.REGISTER,
     Kind.HANG: Checker.REGISTER,
+    Kind.UNWATCHED: Checker.REGISTER,
+    Kind.LOST: Checker.REGISTER,
     Kind.NO_INTERRUPT: Checker.TIME,
     Kind.TIME_OUT: Checker.TIME,
     Kind.ENDED_EARLY: Checker.TIME,

@@ -23,6 +23,7 @@ from tb.disturbance import Disturbance, disturbance
 from tb.env import Environment
 from tb.expectation import Expectation
 from tb.finding import Finding, Kind
+from tb.hang import diagnosis
 from tb.job import Action, Job, Phase, Request
 from tb.outcome import EVERY_NODE, OUTPUTS_ONLY, RequestOutcome, layer_record
 from tb.performance import interval
@@ -67,19 +68,23 @@ class RequestSequence:
                 await self._disturb(disturbance(self.request))
             await self._run()
         except (DeviceError, DeviceTimeout) as error:
-            self._stopped(error)
+            await self._stopped(error)
             await self._recover()
         self.outcome.failures += self.env.memory.new_failures()
         return self.outcome
 
-    def _stopped(self, error: DeviceError | DeviceTimeout) -> None:
+    async def _stopped(self, error: DeviceError | DeviceTimeout) -> None:
         """What was found until then, and where the accelerator stood."""
         env = self.env
         env.catch_up()
-        kind = Kind.NO_INTERRUPT if isinstance(error, DeviceTimeout) else STOPPED.get(error.code, Kind.ERROR)
+        cycle = env.bench.cycle
         layer, operator = env.scoreboard.unfinished()
         self.outcome.failures += env.scoreboard.abandon().failures
-        self.outcome.failures.append(Finding(kind, str(error), layer, operator, cycle=env.bench.cycle))
+        if isinstance(error, DeviceTimeout):
+            kind, text = await diagnosis(env, error)
+        else:
+            kind, text = STOPPED.get(error.code, Kind.ERROR), str(error)
+        self.outcome.failures.append(Finding(kind, text, layer, operator, cycle=cycle))
 
     def _fail(self, kind: Kind, text: str) -> None:
         self.outcome.failures.append(Finding(kind, text))
@@ -297,7 +302,7 @@ class RequestSequence:
         try:
             await env.host.soft_reset()
         except DeviceTimeout as error:
-            self._fail(Kind.NO_INTERRUPT, str(error))
+            self._fail(Kind.REGISTER, str(error))
             await env.bench.reset()
         for name in ("STATUS", "ERROR", "IRQ_STATUS"):
             value = await env.host.read(name)
