@@ -22,6 +22,8 @@ from typing import Any
 from compiler.errors import AssayError
 from regress.job import Job, Verdict, load_job
 from regress.simulators import BuildError
+from regress.simulators.files import no_room, write_whole
+from regress.simulators.orphan import end_when_alone
 from rtl.convert.errors import ConvertError
 from tb.finding import Finding, Kind, told
 
@@ -32,13 +34,14 @@ JOB = "run.json"
 def main() -> None:
     """Entry point; the exit status tells only whether a result was written."""
     folder = Path(sys.argv[1])
+    end_when_alone()
     write_result(folder, perform(load_job(folder / JOB), folder))
 
 
 def perform(job: Job, folder: Path) -> dict[str, Any]:
     """Call the job's function; every exception becomes a verdict."""
     try:
-        return judged(call(job, folder))
+        return trusted(judged(call(job, folder)), folder)
     except (BuildError, ConvertError) as error:
         return {"verdict": Verdict.FAIL, "message": str(error), **told([Finding(Kind.BUILD, str(error))])}
     except AssayError as error:
@@ -82,11 +85,15 @@ def judged(details: Mapping[str, Any]) -> dict[str, Any]:
     return {**details, "verdict": verdict, "message": message}
 
 
+def trusted(details: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A failure on a disk that is full is none of the design: what a simulation writes, it checks, and is cut off."""
+    full = no_room(folder) if details["verdict"] is Verdict.FAIL else ""
+    return {"verdict": Verdict.BROKEN, "message": f"{full}; {details['message']}"} if full else details
+
+
 def write_result(folder: Path, details: Mapping[str, Any]) -> None:
     """Write result.json whole or not at all."""
-    scratch = folder / f"{RESULT}.part"
-    scratch.write_text(json.dumps(details, indent=1, default=plain))
-    scratch.rename(folder / RESULT)
+    write_whole(folder / RESULT, json.dumps(details, indent=1, default=plain))
 
 
 def plain(value: Any) -> Any:

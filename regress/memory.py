@@ -18,7 +18,8 @@ from pathlib import Path
 from regress.execute import JOB, RESULT
 from regress.job import COVERAGE, Job, Result, Verdict
 from regress.simulators import find
-from regress.simulators.cache import ROOT, cache_root, digest, get_or_build
+from regress.simulators.cache import ROOT, cache_root, digest, get_or_build, intact, locked, remove_damaged
+from regress.simulators.files import write_whole
 from regress.testplan import NO_SIMULATOR, variant_folders
 from tb.coverage import RECORDS
 
@@ -39,12 +40,17 @@ class Memory:
     def recall(self, job: Job, folder: Path) -> Result | None:
         """The result of an equal job that passed, as if it had run in `folder`; None if there is none."""
         kept = place(job)
+        if not kept.exists():
+            return None
+        if not intact(kept):
+            forget(kept)
+            return None
         try:
             raw = json.loads((kept / REMEMBERED).read_text())
             result = Result.read(raw["result"])
             files = {name: (kept / "files" / name).read_bytes() for name in raw["files"]}
         except (OSError, ValueError, KeyError, TypeError):
-            shutil.rmtree(kept, ignore_errors=True)  # damaged is the same as not there
+            shutil.rmtree(kept, ignore_errors=True)  # sealed, and yet of no use
             return None
         job.save(made(folder / JOB))
         for name, content in files.items():
@@ -54,7 +60,7 @@ class Memory:
             result, name=job.name, message=SINCE + raw["run"], folder=os.path.relpath(folder, ROOT),
             job=asdict(job), details=details,
         )  # fmt: skip
-        (folder / RESULT).write_text(json.dumps(asdict(found), indent=1))
+        write_whole(folder / RESULT, json.dumps(asdict(found), indent=1))
         return found
 
     def keep(self, job: Job, result: Result, folder: Path) -> None:
@@ -70,6 +76,13 @@ class Memory:
             shutil.copy(folder / name, made(scratch / "files" / name))
         raw = {"run": self.run, "files": files, "result": asdict(result)}
         (scratch / REMEMBERED).write_text(json.dumps(raw))
+
+
+def forget(kept: Path) -> None:
+    """Remove what is damaged, unless another process has just mended it."""
+    with locked(kept.with_suffix(".lock")):
+        if not intact(kept):
+            remove_damaged(kept)
 
 
 def made(file: Path) -> Path:

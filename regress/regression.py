@@ -6,8 +6,9 @@ import json
 import os
 import shlex
 import time
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,14 @@ from regress.plan import REPORT, Selection, plan_jobs, report_jobs
 from regress.report.junit import write_junit
 from regress.report.markdown import write_markdown
 from regress.report.networks import network_lines
+from regress.report.page import FILE as PAGE
 from regress.report.page import write_page
 from regress.report.results import FILE as RESULTS
 from regress.report.results import read_results, write_results
 from regress.report.show import progress_bar, summary
 from regress.runner import Runner
 from regress.simulators.cache import ROOT
+from regress.simulators.logs import one_line
 from regress.testplan import Testplan, load_testplan
 from regress.triage.groups import Group, grouped
 from regress.triage.known import gone, judged
@@ -44,7 +47,7 @@ JUNIT = "junit.xml"
 @dataclass(frozen=True)
 class Regression:
     """What to run, how many at a time, and where the results go; against: a run that this one must not be worse than,
-    '' for none."""
+    '' for none; lost: its files that could not be written."""
 
     testplan: Testplan
     selection: Selection
@@ -52,6 +55,7 @@ class Regression:
     folder: Path
     console: Console
     against: str = ""
+    lost: set[str] = field(default_factory=set)
 
     def run(self) -> int:
         """Run everything, leave results.json and junit.xml, and add to the history; returns the exit code."""
@@ -79,7 +83,7 @@ class Regression:
         groups = grouped(results)
         reruns = [Rerun(Ending.NOT_RUN)] * len(groups) if stopped else again(groups)
         facts = self.write(results, begin, as_data(groups, reruns, self.repeat))
-        write_markdown(self.folder, facts, results)
+        self.attempt("summary.md", lambda: write_markdown(self.folder, facts, results))
         self.show(results)
         told = (
             *lines(groups, reruns, self.repeat),
@@ -88,9 +92,23 @@ class Regression:
         )
         self.tell(told)
         code = self.remember(results, begin, before)
-        page = write_page(self.folder, facts, results)
-        self.tell([f"report: {os.path.relpath(page, ROOT)}"])
-        return code
+        if self.attempt(PAGE, lambda: write_page(self.folder, facts, results)):
+            self.tell([f"report: {os.path.relpath(self.folder / PAGE, ROOT)}"])
+        return code or (EXIT_CODES[Verdict.BROKEN] if self.lost else 0)
+
+    def attempt(self, what: str, write: Callable[[], object]) -> bool:
+        """Whether a file of the run could be written; of one that cannot is told once, and all else goes on."""
+        try:
+            write()
+        except Exception as error:
+            if not isinstance(error, OSError):
+                traceback.print_exc()
+            if what not in self.lost:
+                self.tell([f"{what} cannot be written: {one_line(f'{type(error).__name__}: {error}')}"])
+            self.lost.add(what)
+            return False
+        self.lost.discard(what)
+        return True
 
     def tell(self, told: Iterable[str]) -> None:
         """Print lines as they are."""
@@ -110,6 +128,9 @@ class Regression:
         except BadData as error:
             self.tell([f"history: {error}"])
             return code or (EXIT_CODES[Verdict.BROKEN] if before else 0)
+        except OSError as error:
+            self.tell([f"history: {error}"])
+            return code or EXIT_CODES[Verdict.BROKEN]
         if before:
             self.tell(told_against(before, found))
         return code or (EXIT_CODES[Verdict.FAIL] if found else 0)
@@ -147,8 +168,8 @@ class Regression:
         facts |= {"pattern": self.selection.pattern, "shard": self.selection.shard}
         facts["wall_seconds"] = time.monotonic() - begin
         facts["groups"] = list(groups)
-        write_results(self.folder, facts, results)
-        write_junit(self.folder / JUNIT, self.selection.suite, results)
+        self.attempt(RESULTS, lambda: write_results(self.folder, facts, results))
+        self.attempt(JUNIT, lambda: write_junit(self.folder / JUNIT, self.selection.suite, results))
         return facts
 
     def show(self, results: Sequence[Result]) -> None:

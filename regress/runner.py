@@ -7,21 +7,25 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import Event, current_thread, main_thread
 from typing import Any
 
 from regress.execute import JOB, RESULT
-from regress.job import COVERAGE, Job, Result, Verdict, job_folder
+from regress.job import Job, Result, Verdict, job_folder
 from regress.memory import Memory
 from regress.plan import reason_to_skip, skipped
+from regress.reading import LOG, read_details
+from regress.simulators import SimulatorError
 from regress.simulators.cache import ROOT
+from regress.simulators.files import write_whole
+from regress.simulators.logs import one_line
 from regress.simulators.process import IN_JOB, clean_environment, execute
 from regress.testplan import NO_SIMULATOR
-from tb.finding import Finding, Kind, told
 
 Progress = Callable[[Result], None]
 
@@ -53,8 +57,14 @@ class Runner:
         """Run one job, unless it cannot run here or all is stopping."""
         if self.stop.is_set():
             return Result(job.name, Verdict.STOPPED, "not started", 0.0)
-        reason = reason_to_skip(job)
-        return skipped(job, reason) if reason else self.remembered(job)
+        try:
+            reason = reason_to_skip(job)
+            return skipped(job, reason) if reason else self.remembered(job)
+        except Exception as error:  # of one job: it must not take the results of all others with it
+            if not isinstance(error, (OSError, SimulatorError)):
+                traceback.print_exc()
+            message = one_line(f"{type(error).__name__}: {error}")
+            return self.result(job, Verdict.BROKEN, message, 0.0, {})
 
     def remembered(self, job: Job) -> Result:
         """The result of an equal job that has passed before; only where there is none the job runs."""
@@ -65,7 +75,10 @@ class Runner:
         if known:
             return known
         result = self.start(job, folder)
-        self.memory.keep(job, result, folder)
+        try:
+            self.memory.keep(job, result, folder)
+        except OSError as error:  # it has passed all the same
+            print(f"assay: {job.name} cannot be remembered: {error}", file=sys.stderr)
         return result
 
     def start(self, job: Job, folder: Path) -> Result:
@@ -81,7 +94,7 @@ class Runner:
             IN_JOB: job.name,
         }
         limit = job.timeout_seconds
-        status = execute(command, ROOT, environment, folder / "output.log", limit, self.stop)
+        status = execute(command, ROOT, environment, folder / LOG, limit, self.stop)
         return self.read(job, folder, status, time.monotonic() - begin)
 
     def read(self, job: Job, folder: Path, status: int | None, seconds: float) -> Result:
@@ -89,21 +102,26 @@ class Runner:
         if self.stop.is_set() and not (folder / RESULT).exists():
             return Result(job.name, Verdict.STOPPED, "stopped while it ran", seconds, str(folder))
         details = read_details(job, folder, status)
-        verdict = Verdict(details.pop("verdict"))
-        result = self.judge(
-            Result(
-                job.name,
-                verdict,
-                str(details.pop("message")),
-                seconds,
-                os.path.relpath(folder, ROOT),
-                self.repeat(job),
-                asdict(job),
-                details,
-            )
-        )
-        (folder / RESULT).write_text(json.dumps(asdict(result), indent=1))
+        verdict, message = details.pop("verdict"), details.pop("message")
+        result = self.judge(self.result(job, verdict, message, seconds, details))
+        try:
+            write_whole(folder / RESULT, json.dumps(asdict(result), indent=1))
+        except OSError as error:
+            return unrecorded(result, error)
         return result
+
+    def result(
+        self, job: Job, verdict: Verdict, message: str, seconds: float, details: Mapping[str, Any]
+    ) -> Result:
+        """A job's result, with the line that repeats it."""
+        folder = os.path.relpath(job_folder(self.folder, job.name), ROOT)
+        return Result(job.name, verdict, message, seconds, folder, self.repeat(job), asdict(job), details)
+
+
+def unrecorded(result: Result, error: OSError) -> Result:
+    """A result that could not be written down: a pass of which nothing is left is none."""
+    verdict = Verdict.BROKEN if result.verdict is Verdict.PASS else result.verdict
+    return replace(result, verdict=verdict, message=one_line(f"{result.message} ({RESULT}: {error})"))
 
 
 def be_deaf() -> None:
@@ -119,29 +137,3 @@ def report_each(futures: Sequence[Future[Result]], progress: Progress) -> None:
         done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
         for future in done:
             progress(future.result())
-
-
-def read_details(job: Job, folder: Path, status: int | None) -> dict[str, Any]:
-    """What the job wrote, or why it could not."""
-    try:
-        details: dict[str, Any] = json.loads((folder / RESULT).read_text())
-        files = [os.path.relpath(name, folder) for name in details.get(COVERAGE, ())]
-        return {**details, **({COVERAGE: files} if files else {})}
-    except (OSError, json.JSONDecodeError):
-        return without_result(job, folder, status)
-
-
-def without_result(job: Job, folder: Path, status: int | None) -> dict[str, Any]:
-    """Verdict and message for a job that left no result; status None: it was ended when its time was over."""
-    if status is None:
-        limit = f"{job.timeout_seconds:g} s"
-        message = f"did not end within {limit}: the design hangs or is too slow"
-        return {"verdict": Verdict.FAIL, "message": message, **told([Finding(Kind.TIME_OUT, message)])}
-    message = f"ended with status {status} and no result; {last_line(folder)}"
-    return {"verdict": Verdict.BROKEN, "message": message}
-
-
-def last_line(folder: Path) -> str:
-    """The last line of the job's output."""
-    lines = (folder / "output.log").read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "no output"

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from regress.simulators.cache import cache_root
+from regress.simulators.seal import is_intact, seal_file
 
 _MODULE = re.compile(r"^module (\w+)", re.MULTILINE)
 _SAID, _MAPPED = "said.txt", "mapped.il"
@@ -139,7 +140,7 @@ def mapped(options: str, top: str, texts: Mapping[str, str]) -> list[Path]:
     SynthesisError with Yosys' message.
     """
     kept = {name: _place(_mapping_facts(options, name, texts), ".il") for name in texts}
-    missing = [name for name in texts if not kept[name].exists()]
+    missing = [name for name in texts if not is_intact(kept[name])]
     if missing:
         (made,) = _run(_mapping_script(options, top, texts, missing), texts, [_MAPPED])
         parts = {match[2]: match[0] for match in _RTLIL_MODULE.finditer(made)}
@@ -174,7 +175,7 @@ def report(script: str, top: str, texts: Mapping[str, str]) -> str:
     """
     *commands, last = script.replace("{top}", top).splitlines()
     kept = _place([script, top, *(text for item in sorted(texts.items()) for text in item)], ".txt")
-    if not kept.exists():
+    if not is_intact(kept):
         # Not the standard output: the one of the Python package loses it once ABC has run.
         _keep(kept, *_run("\n".join([*commands, f"tee -q -a {_SAID} {last}"]), texts, [_SAID]))
     return kept.read_text()
@@ -191,6 +192,7 @@ def _keep(kept: Path, text: str) -> None:
     scratch = kept.with_suffix(f".{os.getpid()}")
     scratch.write_text(text)
     scratch.rename(kept)
+    seal_file(kept)
 
 
 def _run(script: str, texts: Mapping[str, str], results: Sequence[str]) -> list[str]:

@@ -3,7 +3,6 @@ run."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from golden.ir import Graph
+from regress.simulators import SimulatorError
+from regress.simulators.files import read_json
 from tb.disturbance import possible
 from tb.finding import Finding, Kind, from_plain, told
 from tb.job import CONTRACT, Action, Phase
@@ -67,7 +68,7 @@ def run(
         variant, config, simulator, requests, work, seed, timing=ControlTiming(2, 40),
         recording=asked_for(trace, window), coverage=coverage, contract=contract, patience=PATIENCE, watchdog=WATCHDOG,
     )  # fmt: skip
-    found = json.loads((work / CONTRACT).read_text()) if (work / CONTRACT).exists() else {}
+    found = contract_found(work / CONTRACT)
     failures = [*contract_failures(found), *failures_of(outcomes)]
     return {
         "verdict": "fail" if failures else verdict_of(outcomes),
@@ -81,11 +82,24 @@ def run(
     }
 
 
+def contract_found(file: Path) -> Mapping[str, Any]:
+    """What contract.json holds; {} if there is none. Raises SimulatorError for garbage."""
+    if not file.exists():
+        return {}
+    try:
+        raw = read_json(file)
+        if type(raw["checked"]) is not int or type(raw["failures"]) is not list:
+            raise TypeError("checked or failures are of no use")
+        return {**raw, "failures": [from_plain(one) for one in raw["failures"]]}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise SimulatorError(f"{file} cannot be believed: {error}") from None
+
+
 def contract_failures(found: Mapping[str, Any]) -> list[Finding]:
     """What contract.json tells; it is a failure that there is none."""
     if not found:
         return [Finding(Kind.ENDED_EARLY, "the contract was not checked to its end")]
-    return [from_plain(one) for one in found["failures"]]
+    return list(found["failures"])
 
 
 def contract_stimulus(variant: str, config: str, seed: int) -> Stimulus:

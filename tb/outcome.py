@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from regress.simulators import SimulatorError
+from regress.simulators.files import read_json, write_whole
+from regress.simulators.logs import one_line
 from tb.finding import Finding, Kind, from_plain, to_plain
 
 RESULTS = "requests.json"
@@ -58,22 +61,46 @@ class RequestOutcome:
         return [Finding(Kind.UNSEEN, "nothing was compared")]
 
 
+_NUMBER, _OPTIONAL = (int, float), (int, float, type(None))
+# Of each field as JSON has it.
+TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("name", "action", "phase", "compared"), (str,)),
+    **dict.fromkeys(("images", "batches", "cycles", "tensors", "values", "error", "program_bytes"), (int,)),
+    **dict.fromkeys(("began", "run_seconds"), _NUMBER),
+    **dict.fromkeys(("configure_cycles", "first_frame_cycles", "interval"), _OPTIONAL),
+    **dict.fromkeys(("failures", "layers"), (list,)),
+    "classes": (dict,),
+}
+
+
 def save_outcomes(folder: Path, outcomes: Sequence[RequestOutcome]) -> None:
     """Write requests.json."""
     raw = [
         {**vars(outcome), "failures": [to_plain(found) for found in outcome.failures]} for outcome in outcomes
     ]
-    (folder / RESULTS).write_text(json.dumps(raw, indent=1))
+    write_whole(folder / RESULTS, json.dumps(raw, indent=1))
 
 
 def load_outcomes(folder: Path) -> list[RequestOutcome]:
-    """Read requests.json; none if the simulation did not get so far."""
+    """Read requests.json; none if the simulation did not get so far. Raises SimulatorError for garbage."""
     path = folder / RESULTS
-    raw: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
-    return [
-        RequestOutcome(**{**item, "failures": [from_plain(found) for found in item["failures"]]})
-        for item in raw
-    ]
+    if not path.exists():
+        return []
+    try:
+        return [_outcome(item) for item in read_json(path)]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise SimulatorError(f"{path} cannot be believed: {one_line(str(error))}") from None
+
+
+def _outcome(raw: dict[str, Any]) -> RequestOutcome:
+    """Raises TypeError, KeyError and ValueError for what save_outcomes did not write."""
+    for name, value in raw.items():
+        if type(value) not in TYPES[name]:
+            raise TypeError(f"{name} is {value!r}")
+    for layer in raw["layers"]:
+        if any(type(layer[name]) is not int for name in SUMMED):
+            raise TypeError(f"layer {layer['name']!r} has figures that are no numbers")
+    return RequestOutcome(**{**raw, "failures": [from_plain(found) for found in raw["failures"]]})
 
 
 def hopeless(outcomes: Sequence[RequestOutcome]) -> bool:

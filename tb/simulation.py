@@ -13,10 +13,12 @@ import pyuvm
 from pyuvm import uvm_test
 
 from compiler.program import Program
+from regress.simulators.files import write_whole
 from tb.bench import Bench
 from tb.contract import ContractSequence
 from tb.env import Environment
 from tb.finding import to_plain
+from tb.heartbeat import keep_beating
 from tb.job import CONTRACT, JOB, load_job
 from tb.outcome import hopeless, save_outcomes
 from tb.sequences import RequestSequence
@@ -40,6 +42,7 @@ class Requests(uvm_test):
     async def run_phase(self) -> None:
         """Carry out the requests; failures are in the results, not exceptions."""
         self.raise_objection()
+        cocotb.start_soon(keep_beating(self.env.bench, self.folder))
         gc.freeze()  # all that was imported stays: there is no use in looking through it again and again
         self.env.host.patience = self.job.patience
         self.env.bench.control.seed.value = self.job.seed  # of the stalls of the control port, taken in reset
@@ -61,5 +64,5 @@ class Requests(uvm_test):
         sequence = ContractSequence(self.env, own, foreign, config.hash, self.job.seed)
         await sequence.body()
         found = {"checked": sequence.checked, "failures": [to_plain(one) for one in sequence.failures]}
-        (self.folder / CONTRACT).write_text(json.dumps(found))
+        write_whole(self.folder / CONTRACT, json.dumps(found))
         await self.env.bench.reset()

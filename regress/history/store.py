@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from regress.job import Result
 from regress.simulators.cache import ROOT
 
 VERSION = 1
+DISK = ("SQLITE_FULL", "SQLITE_IOERR")
 TABLES = """
 create table if not exists runs (
     id integer primary key, name text not null unique, started real not null, suite text not null,
@@ -75,7 +77,8 @@ def history_file() -> Path:
 
 @contextmanager
 def opened(file: Path | None = None) -> Iterator[sqlite3.Connection]:
-    """The file, made if it is not there; what is written is there whole or not at all. Raises BadData."""
+    """The file, made if it is not there; what is written is there whole or not at all. Raises BadData, and OSError
+    where the disk is full."""
     path = file or history_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -84,6 +87,10 @@ def opened(file: Path | None = None) -> Iterator[sqlite3.Connection]:
             base.executescript(TABLES)
             yield base
     except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorname", "").startswith(DISK):
+            raise OSError(
+                errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} or broken disk: {error}", str(path)
+            ) from None
         raise BadData(f"cannot be used: {error}", file=str(path)) from None
 
 
@@ -126,7 +133,8 @@ def entry_of(result: Result) -> Entry:
 def number_of(details: Mapping[str, Any], name: str) -> Any:
     """A number of a result's details; None if it has none."""
     value = details.get(name)
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    known = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 2**63
+    return value if known else None
 
 
 def runs(base: sqlite3.Connection, last: int = 0) -> list[Run]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from regress.job import Result, Verdict
+from regress.simulators.files import write_whole
 
 TAGS = {Verdict.FAIL: "failure", Verdict.SKIP: "skipped", Verdict.KNOWN: "skipped"}
 NOT_XML = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd]")
@@ -24,7 +25,8 @@ def write_junit(file: Path, suite: str, results: Sequence[Result]) -> None:
     )
     for result in results:
         add_case(element, result)
-    ElementTree.ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)
+    text = ElementTree.tostring(root, encoding="unicode")
+    write_whole(file, f"<?xml version='1.0' encoding='utf-8'?>\n{text}")
 
 
 def add_case(suite: ElementTree.Element, result: Result) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from regress.job import Result, Verdict
 from regress.report.networks import speed_line
+from regress.simulators.files import write_whole
 
 FILE = "summary.md"
 PAGE = "GITHUB_STEP_SUMMARY"
@@ -19,7 +20,7 @@ COLUMNS = (Verdict.PASS, Verdict.FAIL, Verdict.KNOWN, Verdict.SKIP)
 def write_markdown(folder: Path, facts: Mapping[str, Any], results: Sequence[Result]) -> None:
     """Write summary.md, and add it to the summary page if there is one."""
     text = "\n".join(lines(facts, results)) + "\n"
-    (folder / FILE).write_text(text)
+    write_whole(folder / FILE, text)
     page = os.environ.get(PAGE)
     if page:
         with Path(page).open("a") as file:

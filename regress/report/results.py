@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from regress.job import Result, Verdict, exit_code
+from regress.simulators.files import write_whole
 
 FILE = "results.json"
 FORMAT = 1
@@ -27,7 +28,7 @@ def write_results(folder: Path, facts: Mapping[str, Any], results: Sequence[Resu
         "results": [asdict(result) for result in results],
     }
     file = folder / FILE
-    file.write_text(json.dumps(whole, indent=1))
+    write_whole(file, json.dumps(whole, indent=1))
     return file
 
 

@@ -7,9 +7,12 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from regress.simulators.seal import SEAL, damage, seal
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER_SUFFIXES = {".v", ".sv", ".vh", ".svh"}
@@ -47,19 +50,44 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def get_or_build(folder: Path, make: Callable[[Path], None]) -> Path:
-    """`folder`; if it is not there, made by `make(scratch)` and renamed into place. A failure leaves none."""
-    if folder.exists():
-        os.utime(folder)  # used now: what was not used for longest goes first
+    """`folder`; made by `make(scratch)` and renamed into place if it is not there or damaged. A failure leaves none."""
+    if intact(folder):
         return folder
     with locked(folder.with_suffix(".lock")):
-        if not folder.exists():
+        if not intact(folder):
+            remove_damaged(folder)
             _make(folder, make)
     return folder
+
+
+def intact(folder: Path) -> bool:
+    """Whether an entry is there and undamaged; it then counts as used now: what was not used for longest goes first."""
+    if not folder.exists() or damage(folder):
+        return False
+    os.utime(folder)
+    return True
+
+
+def remove_damaged(folder: Path) -> None:
+    """Remove an entry that is there and damaged, and say so. Raises FileExistsError for what never was an entry."""
+    if not folder.exists():
+        return
+    if not folder.is_relative_to(cache_root()) and not (folder / SEAL).exists():
+        raise FileExistsError(f"{folder} is there, and nothing that was built here")
+    print(f"assay: {folder} is damaged ({damage(folder)}) and made anew", file=sys.stderr, flush=True)
+    scratch = folder.with_suffix(f".damaged.{os.getpid()}")
+    folder.rename(scratch)
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _make(folder: Path, make: Callable[[Path], None]) -> None:
     scratch = folder.with_suffix(f".{os.getpid()}")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    make(scratch)
-    scratch.rename(folder)
+    try:
+        make(scratch)
+        seal(scratch)
+        scratch.rename(folder)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise

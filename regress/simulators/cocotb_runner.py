@@ -6,6 +6,8 @@ limit, a process group that can be ended, an environment that the caller's shell
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import re
 import shutil
@@ -18,12 +20,20 @@ from typing import TextIO
 from cocotb_tools.runner import Runner
 
 from regress.simulators.base import Build, BuildError, Outcome, Run, SimulatorError
+from regress.simulators.heartbeat import told_beat
+from regress.simulators.logs import last_lines, one_line
 from regress.simulators.process import UNWANTED, execute
 from regress.simulators.results import read_results
+from regress.simulators.status import told_status
 
 # Of which files cocotb rewrites assert statements as pytest does: by default of every module that is imported, numpy's
 # too, anew in each simulation, which takes longer than all else of a short one. What we check is no assert.
 REWRITTEN = "COCOTB_REWRITE_ASSERTION_FILES"
+# A test that fails with one of these says nothing about the design.
+MACHINE = (
+    *map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOMEM)),
+    "MemoryError",
+)
 
 
 class Commands(Runner):
@@ -55,8 +65,8 @@ class Commands(Runner):
                 return
 
 
-def build_model(runner: Commands, build: Build, folder: Path, arguments: Sequence[str]) -> None:
-    """Build into `folder`, log in build.log. Raises BuildError when the sources were refused."""
+def build_model(runner: Commands, build: Build, folder: Path, arguments: Sequence[str], product: str) -> None:
+    """Build `product` into `folder`, log in build.log. Raises BuildError when the sources were refused."""
     log = folder / "build.log"
     runner.build(
         sources=build.sources,
@@ -73,6 +83,8 @@ def build_model(runner: Commands, build: Build, folder: Path, arguments: Sequenc
     )
     if runner.exit_status != 0:
         raise_build_failure(build, keep_log(folder), runner.exit_status)
+    if not (folder / product).exists():
+        raise SimulatorError(f"{build.top}: the build left no {product}; see {keep_log(folder)}")
 
 
 def keep_log(folder: Path) -> Path:
@@ -85,10 +97,12 @@ def keep_log(folder: Path) -> Path:
 
 def raise_build_failure(build: Build, log: Path, status: int | None) -> None:
     """Raise BuildError for an error in the sources, SimulatorError for anything else."""
-    errors = [line for line in log.read_text(errors="replace").splitlines() if is_source_error(line)]
-    if errors:
+    lines = log.read_text(errors="replace").splitlines()
+    errors = [one_line(line) for line in lines if is_source_error(line)]
+    if errors and not any(word in line for line in lines for word in MACHINE):
         raise BuildError(f"{build.top}: {errors[0]}", log)
-    raise SimulatorError(f"{build.top}: the build ended with status {status}; see {log}")
+    ending = "did not end" if status is None else told_status(status)
+    raise SimulatorError(f"{build.top}: the build {ending}; {last_lines(log)}; see {log}")
 
 
 def is_source_error(line: str) -> bool:
@@ -120,26 +134,54 @@ def run_model(runner: Commands, run: Run, language_arguments: Sequence[str], tra
             log_file=log.resolve(),
         )
     )
-    return outcome(runner.exit_status, log, results, time.monotonic() - start, trace)
+    seconds = time.monotonic() - start
+    return outcome(runner.exit_status, log, results, seconds, trace, run.timeout_seconds)
 
 
 def quietly(test: Callable[[], object]) -> None:
-    """Call cocotb's test(), which under pytest exits on a failure: the results file is read by us."""
-    try:
+    """Call cocotb's test(), which under pytest reads the results file, exits on a failure and stumbles over what is no
+    results file: it is read by us."""
+    with contextlib.suppress(SystemExit, ElementTree.ParseError, ValueError, LookupError):
         test()
-    except SystemExit:
-        return
 
 
-def outcome(status: int | None, log: Path, results: Path, seconds: float, trace: Path | None) -> Outcome:
-    """Read what a run left. Raises SimulatorError when it died before writing its results."""
+def outcome(
+    status: int | None,
+    log: Path,
+    results: Path,
+    seconds: float,
+    trace: Path | None,
+    limit: float | None = None,
+) -> Outcome:
+    """Read what a run left. Raises SimulatorError when it died before writing its results, or when it was the machine
+    that failed."""
     kept = trace if trace and trace.exists() else None
     if status is None:
-        return Outcome(0, ("time-out",), log, results, seconds, timed_out=True, trace=kept)
-    try:
-        tests, failures = read_results(results)
-    except (OSError, ElementTree.ParseError):
-        raise SimulatorError(f"the simulator ended with status {status} and no results; see {log}") from None
+        return Outcome(0, (time_out(limit, log.parent),), log, results, seconds, timed_out=True, trace=kept)
+    tests, failures = results_of(status, log, results)
+    machine = next((failure for failure in failures if any(word in failure for word in MACHINE)), None)
+    if machine is not None:
+        raise SimulatorError(f"{one_line(machine)}; see {log}")
+    if status < 0 and not failures:
+        raise SimulatorError(
+            f"the simulator {told_status(status)} after its tests; {last_lines(log)}; see {log}"
+        )
     if status != 0 and not failures:
         failures = (f"the simulator ended with status {status}",)
     return Outcome(tests, failures, log, results, seconds, trace=kept)
+
+
+def results_of(status: int, log: Path, results: Path) -> tuple[int, tuple[str, ...]]:
+    """read_results; raises SimulatorError when there are none."""
+    try:
+        return read_results(results)
+    except OSError:
+        told = f"the simulator {told_status(status)} and left no results; {last_lines(log)}; see {log}"
+    except ValueError as error:
+        told = f"the simulator {told_status(status)}; {results.name}: {one_line(str(error))}; see {log}"
+    raise SimulatorError(told)
+
+
+def time_out(limit: float | None, folder: Path) -> str:
+    """How a run that was ended is told."""
+    return "; ".join(filter(None, (f"time-out: did not end within {limit or 0:g} s", told_beat(folder))))

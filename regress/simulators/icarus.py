@@ -10,9 +10,12 @@ from pathlib import Path
 
 import cocotb_tools.runner
 
-from regress.simulators.base import Build, Outcome, Run
+from regress.simulators.base import Build, Outcome, Run, SimulatorError
 from regress.simulators.cache import cache_root, content_key, get_or_build
 from regress.simulators.cocotb_runner import Commands, build_model, run_model
+from regress.simulators.logs import one_line
+
+PRODUCT = "sim.vvp"
 
 
 class Icarus:
@@ -57,11 +60,15 @@ def cached_folder(build: Build) -> Path:
 
 def _build(build: Build, folder: Path) -> None:
     sources = tuple(source for source in build.sources if source.suffix != ".vlt")
-    build_model(_Runner(), replace(build, sources=sources), folder, ())
+    build_model(_Runner(), replace(build, sources=sources), folder, (), PRODUCT)
 
 
 @cache
 def _version() -> str:
-    return subprocess.run(["iverilog", "-V"], capture_output=True, text=True, check=True).stdout.splitlines()[
-        0
-    ]
+    try:
+        told = subprocess.run(
+            ["iverilog", "-V"], capture_output=True, text=True, errors="replace", check=True
+        )
+        return one_line(told.stdout.splitlines()[0])
+    except (OSError, subprocess.CalledProcessError, IndexError) as error:
+        raise SimulatorError(f"iverilog does not tell its version: {error}") from None

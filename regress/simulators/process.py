@@ -16,10 +16,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Event
 
+from regress.simulators.logs import cut
+
 # make's own variables, and those with which cocotb overrides what it was told.
 UNWANTED = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "WAVES", "GUI", "PYTEST_CURRENT_TEST")
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.05  # a log may grow by what a disk takes in that time, before it is cut
 IN_JOB = "ASSAY_JOB"
 
 
@@ -36,7 +38,8 @@ def execute(
     timeout_seconds: float | None = None,
     stop: Event | None = None,
 ) -> int | None:
-    """Exit status of the command (negative: a signal), None after a time-out or `stop`. Appends to `log`."""
+    """Exit status of the command (negative: a signal), None after a time-out or `stop`. Appends to `log`, of
+    which only beginning and end are kept if it is long."""
     own_group = IN_JOB not in os.environ
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -49,19 +52,22 @@ def execute(
             start_new_session=own_group,
         )
         try:
-            return wait_for(process, timeout_seconds, stop or Event())
+            return wait_for(process, timeout_seconds, stop or Event(), log)
         finally:
             end(process, own_group)
+            cut(log)
 
 
-def wait_for(process: subprocess.Popen[bytes], timeout_seconds: float | None, stop: Event) -> int | None:
+def wait_for(
+    process: subprocess.Popen[bytes], timeout_seconds: float | None, stop: Event, log: Path
+) -> int | None:
     """Its exit status; None once the time is over or `stop` is set."""
     end = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
     while not stop.is_set() and time.monotonic() < end:
         try:
             return process.wait(min(POLL_SECONDS, max(end - time.monotonic(), 0)))
         except subprocess.TimeoutExpired:
-            continue
+            cut(log)
     return process.poll()
 
 

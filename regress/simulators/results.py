@@ -9,9 +9,15 @@ from pathlib import Path
 def read_results(path: Path) -> tuple[int, tuple[str, ...]]:
     """Number of tests run (skipped ones left out) and the failures, each "test: message".
 
-    Raises OSError when there is no file and ElementTree.ParseError when it is cut off.
+    Raises OSError when there is no file, and ValueError when it is cut off or something else.
     """
-    cases = [case for case in ElementTree.parse(path).iter("testcase") if case.find("skipped") is None]
+    try:
+        root = ElementTree.parse(path).getroot()
+    except (ElementTree.ParseError, LookupError, RecursionError) as error:
+        raise ValueError(f"no XML: {error}") from None
+    if root.tag not in ("testsuites", "testsuite"):
+        raise ValueError(f"holds {root.tag!r} in place of test suites")
+    cases = [case for case in root.iter("testcase") if case.find("skipped") is None]
     failures = [f"{case.get('name')}: {message}" for case in cases for message in messages(case)]
     return len(cases), tuple(failures)
 

@@ -224,7 +224,7 @@ def _runner() -> _Runner:
 def _build(build: Build, folder: Path) -> None:
     runner = _runner()
     runner.runtime_library = runtime_library(build)
-    build_model(runner, build, folder, build_arguments(build))
+    build_model(runner, build, folder, build_arguments(build), build.top)
     runtime_objects.keep(runner.runtime_library, folder)
     _prune(folder, build.top)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 from compiler.errors import UnsupportedOperator
 from regress.simulators import Build, Run, find
+from regress.simulators.cache import cache_root, get_or_build
 
 
 def simulate(
@@ -22,6 +25,65 @@ def simulate(
     cycles = seeds[0] % 1000
     result = "pass" if outcome.passed else "fail"
     return {"verdict": result, "checked": outcome.tests, "failures": outcome.failures, "cycles": cycles}
+
+
+def icarus(*, folder: Path, order: str, limit: float | None = None, **_: object) -> dict[str, Any]:
+    """One run on Icarus, which tests replace by a fake: `order` is what it does, in words of the shell."""
+    tool = find("icarus")
+    built = tool.build(Build((), "top", build_dir=folder / "model"))
+    place = folder / "simulation"
+    outcome = tool.run(
+        Run(built, "top", "module", place, environment={"FAKE_VVP": order}, timeout_seconds=limit)
+    )
+    result = "pass" if outcome.passed else "fail"
+    return {"verdict": result, "checked": outcome.tests, "failures": outcome.failures}
+
+
+def write(*, order: str, folder: Path, **_: object) -> dict[str, Any]:
+    """Leaves a result of its own making, in words of Python, and ends as if nothing were wrong."""
+    (folder / "result.json").write_bytes(eval(order))
+    os._exit(0)
+
+
+def build_once(**_: object) -> dict[str, Any]:
+    """Builds what the cache keeps, slowly enough that another one wants it meanwhile, and notes that it was built."""
+
+    def make(scratch: Path) -> None:
+        with (cache_root() / "built").open("a") as file:
+            file.write("once\n")
+        time.sleep(0.5)
+        (scratch / "data").write_text("built")
+
+    built = get_or_build(cache_root() / "entry", make) / "data"
+    return {"verdict": "pass" if built.read_text() == "built" else "fail", "checked": 1}
+
+
+def linger(*, folder: Path, **_: object) -> dict[str, Any]:
+    """Takes for ever, after it has told the number of a process that it has started."""
+    started = subprocess.Popen(["sleep", "600"])
+    (folder / "started").write_text(str(started.pid))
+    (folder / "process").write_text(str(os.getpid()))
+    started.wait()
+    return {"verdict": "pass", "checked": 1}
+
+
+def fill_disk(**_: object) -> dict[str, Any]:
+    """Meets a full disk."""
+    with Path("/dev/full").open("w") as file:
+        file.write("x")
+    return {"verdict": "pass", "checked": 1}
+
+
+def leave_no_room(*, folder: Path, **_: object) -> dict[str, Any]:
+    """Passes, and then there is no room for its result."""
+    (folder / "result.json.part").symlink_to("/dev/full")
+    return {"verdict": "pass", "checked": 1}
+
+
+def leave_no_room_behind(*, folder: Path, **_: object) -> dict[str, Any]:
+    """Passes, and once its result is written there is no room for the runner's."""
+    atexit.register(leave_no_room, folder=folder)
+    return {"verdict": "pass", "checked": 1}
 
 
 def refuse(**_: object) -> dict[str, Any]:

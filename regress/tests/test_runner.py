@@ -73,7 +73,7 @@ def test_processes_leave_results_and_a_line_to_repeat(tmp_path: Path) -> None:
     good, dead, slow = run(tmp_path, job(), job("die"), job("sleep", timeout_seconds=2.0))
     assert (good.verdict, good.details["cycles"]) == (Verdict.PASS, 5)
     assert (dead.verdict, dead.repeat) == (Verdict.BROKEN, "repeat die/pass")
-    assert "status 9 and no result" in dead.message
+    assert "status 9 and left no result" in dead.message
     assert slow.verdict is Verdict.FAIL and "did not end within 2 s" in slow.message
     assert json.loads((tmp_path / "jobs/simulate.pass/result.json").read_text())["verdict"] == "pass"
 

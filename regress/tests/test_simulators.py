@@ -72,7 +72,7 @@ def test_hanging_run_is_ended(simulator: Simulator, tmp_path: Path) -> None:
 
 
 def test_death_is_an_infrastructure_error(simulator: Simulator, tmp_path: Path) -> None:
-    with pytest.raises(SimulatorError, match="status 7 and no results"):
+    with pytest.raises(SimulatorError, match="status 7 and left no results"):
         simulate(simulator, tmp_path, "dies")
 
 

@@ -141,7 +141,12 @@ def saved(result: Result, finding: Finding | None) -> tuple[str, str]:
     if result.verdict is Verdict.STOPPED or not wave or not Path(wave).exists():
         return "", ""
     at = finding.cycle if finding else None
-    save = write_save_file(Wave(Path(wave)), result.job["variant"], labels(Path(wave).parent, finding), at)
+    try:
+        save = write_save_file(
+            Wave(Path(wave)), result.job["variant"], labels(Path(wave).parent, finding), at
+        )
+    except OSError:  # a full disk: there are waves all the same
+        return os.path.relpath(wave, ROOT), ""
     return os.path.relpath(wave, ROOT), os.path.relpath(save, ROOT)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from regress.report.page.bars import layer_bars
 from regress.report.page.source import annotated
 from regress.report.page.trend import sparkline
 from regress.simulators.cache import ROOT
+from regress.simulators.files import write_whole
 
 FILE = "report.html"
 HERE = Path(__file__).parent
@@ -29,9 +29,8 @@ VERDICTS = {verdict: str(verdict).replace(" ", "-") for verdict in Verdict}  # a
 
 def write_page(folder: Path, facts: Mapping[str, Any], results: Sequence[Result]) -> Path:
     """Write report.html, whole or not at all."""
-    path, scratch = folder / FILE, folder / f".{FILE}.{os.getpid()}"
-    scratch.write_text(render(folder, facts, results), encoding="utf-8")
-    scratch.replace(path)
+    path = folder / FILE
+    write_whole(path, render(folder, facts, results))
     return path
 
 
@@ -147,7 +146,7 @@ def past_runs() -> list[tuple[Run, list[Entry]]]:
     try:
         with opened() as base:
             return [(run, entries(base, run.name)) for run in runs(base, RUNS)]
-    except BadData:
+    except (BadData, OSError):
         return []
 
 
