@@ -25,6 +25,7 @@ from regress.mutants.score import (
     WANTED,
     Fate,
     Judged,
+    check_arguments,
     judge,
     keep,
     kept,
@@ -44,6 +45,7 @@ LEFT_OUT = (".git", ".venv", "build", "__pycache__", ".mypy_cache", ".ruff_cache
 LIMIT = 1800.0  # seconds for the suite on one mutant
 FIRST_LIMIT = 3600.0  # and on the tree as it is, which builds everything
 SUITE, SUITE_SEED = "smoke", 1
+MODELS = ("verilator-", "icarus-")  # how entries of built simulators begin
 
 
 @dataclass
@@ -53,26 +55,26 @@ class Place:
     tree: Path
     cache: Path
 
-    def attempt(self, mutant: Mutant | None, limit: float, stop: Event) -> dict[str, Any] | None:
-        """The suite's answer; None if it does not end in time. What was built for the mutant is removed."""
+    def attempt(self, mutant: Mutant, limit: float, stop: Event) -> tuple[Fate, str, str]:
+        """Fate, job and text. What was built for the mutant is removed."""
         before, source = self._entries(), self._change(mutant)
         try:
-            return self._answer(limit, stop)
+            answer = self.answer(limit, stop)
+            built = {entry.name for entry in self._entries() - before}
+            return judge(answer, any(name.startswith(MODELS) for name in built))
         finally:
-            if mutant and source is not None:
-                (self.tree / "rtl" / mutant.file).write_text(source)
-                for entry in self._entries() - before:
-                    shutil.rmtree(entry, ignore_errors=True)
+            (self.tree / "rtl" / mutant.file).write_text(source)
+            for entry in self._entries() - before:
+                shutil.rmtree(entry, ignore_errors=True)
 
-    def _change(self, mutant: Mutant | None) -> str | None:
-        if mutant is None:
-            return None
+    def _change(self, mutant: Mutant) -> str:
         file = self.tree / "rtl" / mutant.file
         source = file.read_text()
         file.write_text(mutant.apply(source))
         return source
 
-    def _answer(self, limit: float, stop: Event) -> dict[str, Any] | None:
+    def answer(self, limit: float, stop: Event) -> dict[str, Any] | None:
+        """The suite's, on the tree as it is; None if it does not end in time."""
         shutil.rmtree(self.tree / "build", ignore_errors=True)
         answer = self.tree.with_suffix(".json")
         answer.unlink(missing_ok=True)
@@ -116,6 +118,7 @@ class Campaign:
     def run(self) -> int:
         """The exit code: 0 if the score is high enough, 1 if not, 3 if mutants could not be judged."""
         FOLDER.mkdir(parents=True, exist_ok=True)
+        check_arguments(read_arguments(ARGUMENTS), mutants(ROOT / "rtl"))
         with locked(FOLDER / "lock"):
             drawn = draw(self.number, self.seed)
             file = FOLDER / f"finished-{tree_key()}.jsonl"
@@ -144,7 +147,7 @@ class Campaign:
         place = Place(FOLDER / f"tree{number}", FOLDER / f"cache{number}")
         shutil.rmtree(place.tree, ignore_errors=True)
         shutil.copytree(ROOT, place.tree, ignore=shutil.ignore_patterns(*LEFT_OUT))
-        answer = place.attempt(None, FIRST_LIMIT, self.stop)
+        answer = place.answer(FIRST_LIMIT, self.stop)
         if answer != {}:
             raise SimulatorError(f"suite {SUITE} does not pass without any change: {answer}")
         return place
@@ -154,12 +157,12 @@ class Campaign:
             return
         place, begin = places.get(), time.monotonic()
         try:
-            answer = place.attempt(mutant, LIMIT, self.stop)
+            fate, job, text = place.attempt(mutant, LIMIT, self.stop)
         finally:
             places.put(place)
         if self.stop.is_set():
             return
-        judged = judge(mutant.name, answer, time.monotonic() - begin)
+        judged = Judged(mutant.name, fate, mutant.place, job, text, time.monotonic() - begin)
         with self.lock:
             keep(file, judged)
             self.console.print(line(judged), markup=False, highlight=False, soft_wrap=True)
@@ -209,7 +212,7 @@ def line(judged: Judged) -> str:
     """One mutant."""
     by = f" by {judged.job}" if judged.job else ""
     text = f": {judged.text}" if judged.text else ""
-    return f"{judged.fate}{by} ({judged.seconds:.0f} s) rtl/{judged.name}{text}"
+    return f"{judged.fate}{by} ({judged.seconds:.0f} s) {judged.place}: {judged.name}{text}"
 
 
 def workers(asked: int) -> int:

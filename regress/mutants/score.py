@@ -6,12 +6,13 @@ import json
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from compiler.errors import BadData
+from regress.mutants.sites import Mutant
 from tb.finding import Checker, from_plain
 
 WANTED = 0.95
@@ -27,6 +28,7 @@ class Fate(StrEnum):
     TIME = "time-out"
     BUILD = "lint or build"
     SURVIVED = "survived"
+    SAME = "same Verilog"  # in every design of the suite: no change of the hardware
     EQUIVALENT = "argued equivalent"
     BROKEN = "not judged"  # the machine failed
 
@@ -48,37 +50,39 @@ FATES = {
 
 @dataclass(frozen=True)
 class Judged:
-    """One mutant. name: as Mutant.name; job: the one that saw it; text: what it said."""
+    """One mutant. name, place: as the Mutant's; job: the one that saw it; text: what it said."""
 
     name: str
     fate: Fate
+    place: str = ""
     job: str = ""
     text: str = ""
     seconds: float = 0.0
 
 
-def judge(name: str, answer: Mapping[str, Any] | None, seconds: float) -> Judged:
-    """From an attempt's answer: {} if every job passed, None if there is none, since its time was over."""
+def judge(answer: Mapping[str, Any] | None, new_models: bool) -> tuple[Fate, str, str]:
+    """Fate, job and text from an attempt's answer: {} if every job passed, None if there is none, since its time was
+    over. new_models: whether any simulator had to be built that the unchanged tree has not."""
     if answer is None:
-        return Judged(name, Fate.TIME, text="the suite did not end", seconds=seconds)
+        return Fate.TIME, "", "the suite did not end"
     if not answer:
-        return Judged(name, Fate.SURVIVED, seconds=seconds)
+        return (Fate.SURVIVED if new_models else Fate.SAME), "", ""
     if answer["verdict"] != "fail":
-        return Judged(name, Fate.BROKEN, answer["job"], answer["finding"]["text"], seconds)
+        return Fate.BROKEN, answer["job"], answer["finding"]["text"]
     finding = from_plain(answer["finding"])
-    return Judged(name, FATES[finding.kind.checker], answer["job"], finding.text, seconds)
+    return FATES[finding.kind.checker], answer["job"], finding.text
 
 
 @dataclass(frozen=True)
 class Score:
-    """Of mutants that build and are not argued equivalent, the share that a checker killed."""
+    """Of mutants that build to other hardware and are not argued equivalent, the share that a checker killed."""
 
     fates: Mapping[Fate, int]
 
     @property
     def judged(self) -> int:
         """How many count."""
-        left_out = (Fate.BUILD, Fate.EQUIVALENT, Fate.BROKEN)
+        left_out = (Fate.BUILD, Fate.SAME, Fate.EQUIVALENT, Fate.BROKEN)
         return sum(count for fate, count in self.fates.items() if fate not in left_out)
 
     @property
@@ -100,11 +104,11 @@ def score(found: Iterable[Judged]) -> Score:
 def with_arguments(found: Sequence[Judged], arguments: Mapping[str, str]) -> list[Judged]:
     """Survivors that are argued equivalent are told so. Raises BadData for an argument for one that was killed."""
     for each in found:
-        if each.name in arguments and each.fate not in (Fate.SURVIVED, Fate.EQUIVALENT):
+        if each.name in arguments and each.fate not in (Fate.SURVIVED, Fate.SAME, Fate.EQUIVALENT):
             raise BadData(f"{each.name} is argued equivalent, but was killed: {each.fate}: {each.text}")
     return [
-        Judged(each.name, Fate.EQUIVALENT, text=arguments[each.name], seconds=each.seconds)
-        if each.name in arguments
+        replace(each, fate=Fate.EQUIVALENT, text=arguments[each.name])
+        if each.name in arguments and each.fate is Fate.SURVIVED
         else each
         for each in found
     ]
@@ -119,6 +123,14 @@ def read_arguments(file: Path) -> dict[str, str]:
         return {entry["mutant"]: entry["reason"] for entry in entries}
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise BadData(f"an [[equivalent]] needs mutant and reason: {error}", file=str(file)) from None
+
+
+def check_arguments(arguments: Mapping[str, str], every: Iterable[Mutant]) -> None:
+    """Raises BadData for an argument that stands for no mutant, since its line was changed."""
+    names = {mutant.name for mutant in every}
+    for name in arguments:
+        if name not in names:
+            raise BadData(f"{name}: there is no such mutant", file="equivalent.toml")
 
 
 def keep(file: Path, judged: Judged) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 FOLDERS = ("lib", "systolic", "bcnn")
@@ -22,20 +23,28 @@ COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change. file: below rtl/; start, end: (line, column) of the text that is replaced, lines from 1, columns in
-    bytes from 0."""
+    """One change. file: below rtl/; function: the innermost one around it; start, end: (line, column) of the text that
+    is replaced, lines from 1, columns in bytes from 0; number: among equal changes of a function."""
 
     file: str
+    function: str
     start: tuple[int, int]
     end: tuple[int, int]
     kind: str
     before: str
     after: str
+    number: int = 1
 
     @property
     def name(self) -> str:
-        """Unlike that of any other."""
-        return f"{self.file}:{self.start[0]}:{self.start[1]} {self.kind}: {self.before} -> {self.after}"
+        """Unlike that of any other, and the same when other lines of the file change."""
+        again = f" #{self.number}" if self.number > 1 else ""
+        return f"{self.file} {self.function} {self.kind}: {self.before} -> {self.after}{again}"
+
+    @property
+    def place(self) -> str:
+        """File and line."""
+        return f"rtl/{self.file}:{self.start[0]}"
 
     def apply(self, text: str) -> str:
         """The file's text with the change."""
@@ -57,14 +66,19 @@ def mutants(rtl: Path) -> list[Mutant]:
 
 
 def of_source(file: str, text: str) -> list[Mutant]:
-    """Those of one file, each once."""
+    """Those of one file, each once, in the order of its lines."""
     found = {
-        mutant.name: mutant
-        for function in blocks(ast.parse(text))
-        for node in statements(function)
-        for mutant in of_node(file, text, node)
+        (mutant.start, mutant.end, mutant.after): mutant
+        for block in blocks(ast.parse(text))
+        for function, node in statements(block)
+        for mutant in of_node(file, function, text, node)
     }
-    return sorted(found.values(), key=lambda mutant: (mutant.start, mutant.end, mutant.after))
+    seen: Counter[str] = Counter()
+    numbered = []
+    for _, mutant in sorted(found.items()):
+        seen[mutant.name] += 1
+        numbered.append(replace(mutant, number=seen[mutant.name]))
+    return numbered
 
 
 def blocks(tree: ast.Module) -> Iterator[ast.FunctionDef]:
@@ -78,18 +92,30 @@ def _name(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def statements(function: ast.FunctionDef) -> Iterator[ast.AST]:
-    """Every node of a block's body, but for docstrings, decorators, annotations and what only refuses bad input."""
-    pending: list[ast.AST] = list(_body(function.body))
+def statements(function: ast.FunctionDef) -> Iterator[tuple[str, ast.AST]]:
+    """Every node of a block's body with the innermost function around it, but for docstrings, decorators, annotations,
+    what only refuses bad input and what only says which bits are meant to be unused: none of it makes hardware."""
+    pending: list[tuple[str, ast.AST]] = [(function.name, node) for node in _body(function.body)]
     while pending:
-        node = pending.pop()
-        yield node
+        name, node = pending.pop()
+        if _only_remarks(node):
+            continue
+        yield name, node
         if isinstance(node, ast.FunctionDef):
-            pending += _body(node.body)
+            pending += [(node.name, each) for each in _body(node.body)]
         elif isinstance(node, ast.AnnAssign):
-            pending += [node.value] if node.value else []
+            pending += [(name, node.value)] if node.value else []
         elif not isinstance(node, (ast.Raise, ast.Assert, ast.JoinedStr)):
-            pending += ast.iter_child_nodes(node)
+            pending += [(name, each) for each in ast.iter_child_nodes(node)]
+
+
+def _only_remarks(node: ast.AST) -> bool:
+    """Is it a call of unused(), or a statement around nothing but such calls?"""
+    if isinstance(node, (ast.If, ast.For)):
+        return all(_only_remarks(each) for each in [*node.body, *node.orelse])
+    return (
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _name(node.value.func) == "unused"
+    )
 
 
 def _body(body: Sequence[ast.stmt]) -> Sequence[ast.stmt]:
@@ -98,7 +124,7 @@ def _body(body: Sequence[ast.stmt]) -> Sequence[ast.stmt]:
     return body[1:] if documented else body
 
 
-def of_node(file: str, text: str, node: ast.AST) -> Iterator[Mutant]:
+def of_node(file: str, function: str, text: str, node: ast.AST) -> Iterator[Mutant]:
     """The changes of one node."""
     for kind, target, changed in changes(node):
         before = ast.get_source_segment(text, target)
@@ -109,7 +135,7 @@ def of_node(file: str, text: str, node: ast.AST) -> Iterator[Mutant]:
         wrapped = (
             f"({after})" if isinstance(changed, (ast.BinOp, ast.BoolOp, ast.Compare, ast.UnaryOp)) else after
         )
-        yield Mutant(file, start, end, kind, " ".join(before.split()), wrapped)
+        yield Mutant(file, function, start, end, kind, " ".join(before.split()), wrapped)
 
 
 def changes(node: ast.AST) -> Iterator[tuple[str, ast.expr | ast.stmt, ast.expr | None]]:

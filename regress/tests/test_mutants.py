@@ -27,6 +27,10 @@ def counter(clk, count, step=3):
         elif count < limit:
             count.next[2] = False
 
+    unused(count(8, 4), "never so large")
+    if step > 1:
+        unused(limit, "not needed")
+
     return up
 
 
@@ -71,6 +75,18 @@ def test_a_mutant_changes_one_place(mutant: Mutant) -> None:
     lines = list(difflib.unified_diff(BLOCK.splitlines(), text.splitlines(), n=0, lineterm=""))[2:]
     assert sum(line.startswith("+") for line in lines) == 1
     assert mutant.after in next(line for line in lines if line.startswith("+"))
+
+
+def test_equal_changes_of_a_function_are_numbered_and_names_have_no_lines() -> None:
+    text = "@block\ndef a(x, y):\n    b = x + y\n    c = [x + y for _ in range(4)]\n    return b\n"
+    names = [mutant.name for mutant in of_source("x.py", text)]
+    assert names == [
+        "x.py a operator: x + y -> (x - y)",
+        "x.py a operator: x + y -> (x - y) #2",
+        "x.py a constant: 4 -> 5",
+    ]
+    assert [mutant.name for mutant in of_source("x.py", "import a\n" + text)] == names
+    assert [mutant.place for mutant in of_source("x.py", text)] == ["rtl/x.py:3", "rtl/x.py:4", "rtl/x.py:4"]
 
 
 def test_a_change_over_several_lines_and_behind_wide_letters() -> None:

@@ -16,9 +16,20 @@ from compiler.errors import BadData
 from regress.job import Job, Result, Verdict
 from regress.mutants import attempt, campaign
 from regress.mutants.campaign import Campaign, Place, draw
-from regress.mutants.score import Fate, Judged, judge, keep, kept, read_arguments, score, with_arguments
-from regress.mutants.sites import Mutant
+from regress.mutants.score import (
+    Fate,
+    Judged,
+    check_arguments,
+    judge,
+    keep,
+    kept,
+    read_arguments,
+    score,
+    with_arguments,
+)
+from regress.mutants.sites import Mutant, mutants
 from regress.simulators import SimulatorError
+from regress.simulators.cache import ROOT
 from tb.finding import Finding, Kind, to_plain
 
 
@@ -43,12 +54,17 @@ def answer(kind: Kind, verdict: str = "fail") -> dict[str, Any]:
     ],
 )
 def test_who_saw_it_is_told(told: dict[str, Any] | None, fate: Fate) -> None:
-    assert judge("m", told, 3.0).fate is fate
+    assert judge(told, new_models=True)[0] is fate
+
+
+def test_what_builds_nothing_new_is_no_change_of_the_hardware() -> None:
+    assert judge({}, new_models=False)[0] is Fate.SAME
+    assert judge(answer(Kind.SIGN), new_models=False)[0] is Fate.DATA
 
 
 def test_every_checker_has_a_fate() -> None:
     for kind in Kind:
-        assert isinstance(judge("m", answer(kind), 1.0).fate, Fate)
+        assert isinstance(judge(answer(kind), new_models=True)[0], Fate)
 
 
 def judged(*fates: Fate) -> list[Judged]:
@@ -57,7 +73,10 @@ def judged(*fates: Fate) -> list[Judged]:
 
 def test_only_what_builds_and_is_not_equivalent_counts() -> None:
     found = score(
-        judged(Fate.DATA, Fate.REGISTER, Fate.TIME, Fate.SURVIVED, Fate.BUILD, Fate.EQUIVALENT, Fate.BROKEN)
+        judged(
+            *(Fate.DATA, Fate.REGISTER, Fate.TIME, Fate.SURVIVED),
+            *(Fate.BUILD, Fate.SAME, Fate.EQUIVALENT, Fate.BROKEN),
+        )
     )
     assert (found.killed, found.judged, found.share) == (2, 4, 0.5)
     assert score([]).share == score(judged(Fate.BUILD)).share == 0.0
@@ -108,15 +127,12 @@ class Bench:
         monkeypatch.setattr(campaign, "tree_key", lambda: "key")
         bench = self
 
-        def attempted(
-            place: Place, mutant: Mutant | None, limit: float, stop: Event
-        ) -> dict[str, Any] | None:
-            if mutant is None:
-                return baseline or {}
+        def attempted(place: Place, mutant: Mutant, limit: float, stop: Event) -> tuple[Fate, str, str]:
             bench.seen.append(mutant.name)
-            return {} if len(bench.seen) % 2 == 0 else answer(Kind.SIGN)
+            return (Fate.SURVIVED, "", "") if len(bench.seen) % 2 == 0 else (Fate.DATA, "random/x", "wrong")
 
         monkeypatch.setattr(Place, "attempt", attempted)
+        monkeypatch.setattr(Place, "answer", lambda *_: baseline or {})
 
 
 def run(number: int) -> tuple[int, str]:
@@ -162,7 +178,7 @@ def place(tmp_path: Path) -> Place:
 def test_a_mutant_is_put_in_and_taken_out_with_what_was_built(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, mutant = place(tmp_path), Mutant("lib/x.py", (1, 4), (1, 9), "operator", "b + c", "(b - c)")
+    made, mutant = place(tmp_path), Mutant("lib/x.py", "f", (1, 4), (1, 9), "operator", "b + c", "(b - c)")
     texts: list[str] = []
 
     def execute(command: list[str], cwd: Path, *_: Any) -> int:
@@ -173,7 +189,7 @@ def test_a_mutant_is_put_in_and_taken_out_with_what_was_built(
         return 0
 
     monkeypatch.setattr(campaign, "execute", execute)
-    assert made.attempt(mutant, 9.0, Event()) == {}
+    assert made.attempt(mutant, 9.0, Event())[0] is Fate.SURVIVED
     assert texts == ["a = (b - c)\n"]
     assert (made.tree / "rtl/lib/x.py").read_text() == "a = b + c\n"
     left = sorted(entry.relative_to(made.cache).as_posix() for entry in made.cache.rglob("*"))
@@ -183,9 +199,24 @@ def test_a_mutant_is_put_in_and_taken_out_with_what_was_built(
 def test_an_attempt_without_an_answer_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(campaign, "execute", lambda *_: 9)
     with pytest.raises(SimulatorError, match="status 9 and no answer"):
-        place(tmp_path).attempt(None, 9.0, Event())
+        place(tmp_path).answer(9.0, Event())
     monkeypatch.setattr(campaign, "execute", lambda *_: None)
-    assert place(tmp_path / "other").attempt(None, 9.0, Event()) is None
+    assert place(tmp_path / "other").answer(9.0, Event()) is None
+
+
+def test_an_argument_for_a_mutant_that_is_not_there_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Bench(monkeypatch, tmp_path)
+    (tmp_path / "equivalent.toml").write_text(
+        '[[equivalent]]\nmutant = "lib/x.py f operator: a -> b"\nreason = "r"\n'
+    )
+    with pytest.raises(BadData, match=r"lib/x\.py f operator: a -> b: there is no such mutant"):
+        run(2)
+
+
+def test_the_arguments_of_the_repository_are_for_mutants_that_there_are() -> None:
+    check_arguments(read_arguments(campaign.ARGUMENTS), mutants(ROOT / "rtl"))
 
 
 def test_the_suite_stops_at_the_first_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
