@@ -28,6 +28,7 @@ FILES = ("regress/execute.py", "regress/job.py", "requirements.lock")
 SUFFIXES = {".py", ".sv", ".svh", ".v", ".vlt", ".cpp", ".npz", ".json", ".toml", ".gz"}
 REMEMBERED = "remembered.json"
 MODELS = "ASSAY_MODELS"
+TESTS = "tests"  # option of a job: files that it reads beside the sources
 SINCE = "unchanged since it passed in "
 
 
@@ -95,7 +96,8 @@ def place(job: Job) -> Path:
     """Where the result of a job with these inputs is kept."""
     fields = {name: value for name, value in asdict(job).items() if name not in ("name", "timeout_seconds")}
     simulator = "" if job.simulator == NO_SIMULATOR else find(job.simulator).version()
-    facts = [fields, simulator, sys.version, sources(job.variant), models(os.environ.get(MODELS, ""))]
+    named = [digest(ROOT / name) for name in job.options.get(TESTS, ())]
+    facts = [fields, simulator, sys.version, sources(job.variant), named, models(os.environ.get(MODELS, ""))]
     text = json.dumps(facts, sort_keys=True, default=str)
     return cache_root() / "passed" / hashlib.sha256(text.encode()).hexdigest()[:24]
 

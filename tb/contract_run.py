@@ -20,7 +20,7 @@ from tb.launch import failures_of, prepare_folder, simulate, verdict_of
 from tb.prepare import Stimulus, Tensors, request, save, stimulus
 from tb.recording import asked_for
 from tb.settings import ControlTiming
-from tb.variants import bad_operands, contract_images, errors, find_config
+from tb.variants import bad_operands, contract_images, end_instruction, errors, find_config
 
 PATIENCE = 400_000  # cycles
 WATCHDOG = 10_000  # cycles
@@ -33,6 +33,7 @@ ACTIONS = (
     (Action.BAD_INSTRUCTION, Phase.LATER),
     (Action.BAD_OPERAND, Phase.FIRST),
     (Action.BAD_OPERAND, Phase.LATER),
+    (Action.EARLY_END, Phase.FIRST),
     (Action.BAD_HASH, Phase.CONFIGURE),
     *((Action.BAD_REQUEST, phase) for phase in Phase),
 )
@@ -47,7 +48,7 @@ def run(
     seed, work = seeds[0], folder / "simulation"
     prepare_folder(work)
     made = contract_stimulus(variant, config, seed)
-    images, actions = (made.images,), [pair for pair in ACTIONS if possible(pair[0], errors(variant))]
+    images, actions = (made.images,), actions_of(variant)
     foreign = contract_stimulus(variant, other_config(variant, config), seed)
     contract = (save(made, work, "own")[0], save(foreign, work, "foreign")[0])
     requests = [
@@ -80,6 +81,12 @@ def run(
         "trace": str(done.trace or ""),
         "coverage_files": [str(done.coverage)] if done.coverage else [],
     }
+
+
+def actions_of(variant: str) -> list[tuple[Action, Phase]]:
+    """Those that bring an error which the variant has, by a program that it can have."""
+    found = [pair for pair in ACTIONS if possible(pair[0], errors(variant))]
+    return [pair for pair in found if pair[0] is not Action.EARLY_END or end_instruction(variant)]
 
 
 def contract_found(file: Path) -> Mapping[str, Any]:
@@ -124,6 +131,6 @@ def other_config(variant: str, config: str) -> str:
 
 def delay(action: Action, phase: Phase, made: Stimulus) -> int:
     """The instruction to spoil, or cycles after the phase began."""
-    if action in (Action.BAD_INSTRUCTION, Action.BAD_OPERAND):
+    if action in (Action.BAD_INSTRUCTION, Action.BAD_OPERAND, Action.EARLY_END):
         return made.program.instructions - 2 if phase is Phase.LATER else 1
     return 30

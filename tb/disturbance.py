@@ -9,7 +9,7 @@ from compiler.program import Program
 from rtl.lib.registers import Error
 from tb.job import Action, Phase, Request
 from tb.settings import MemorySettings
-from tb.variants import bad_operands, find_config
+from tb.variants import bad_operands, end_instruction, find_config
 
 HASH_BYTES = slice(4, 8)
 OFFSET_BYTES = slice(20, 24)
@@ -38,6 +38,7 @@ ERRORS = {
     Action.WATCHDOG: Error.WATCHDOG,
     Action.BAD_INSTRUCTION: Error.ILLEGAL_INSTRUCTION,
     Action.BAD_OPERAND: Error.OPERAND_RANGE,
+    Action.EARLY_END: Error.ILLEGAL_INSTRUCTION,
     Action.BAD_HASH: Error.CONFIG_MISMATCH,
     Action.BAD_REQUEST: Error.BAD_REQUEST,
 }
@@ -63,6 +64,8 @@ def disturbance(request: Request) -> Disturbance:
         case Action.BAD_OPERAND:
             wrong = request.operand
             return Disturbance(error, lambda p: with_bad_operand(p, at, wrong), index=at)
+        case Action.EARLY_END:
+            return Disturbance(error, lambda p: with_instruction(p, at, end_instruction(p.variant)), index=at)
         case Action.BAD_HASH:
             return Disturbance(error, other_hash)
         case Action.BAD_REQUEST if request.phase is Phase.CONFIGURE:

@@ -26,6 +26,7 @@ class Action(StrEnum):
     WATCHDOG = "watchdog"  # the memory is silent for longer than the watchdog allows
     BAD_INSTRUCTION = "bad instruction"  # instruction number `delay` has an illegal opcode
     BAD_OPERAND = "bad operand"  # instruction number `delay` has an operand out of range
+    EARLY_END = "early end"  # instruction number `delay` says that the image is done, and others follow
     BAD_HASH = "bad hash"  # the program of another configuration
     BAD_REQUEST = "bad request"  # a RUN of no images
 

@@ -75,6 +75,11 @@ def contract_images(variant: str) -> int:
     return int(getattr(import_module(f"tb.{variant}.programs"), "CONTRACT_IMAGES", IMAGES))
 
 
+def end_instruction(variant: str) -> bytes:
+    """tb/<variant>'s instruction that ends an image; b"" where there is none."""
+    return bytes(getattr(import_module(f"tb.{variant}.programs"), "END", b""))
+
+
 def bad_operands(variant: str, config: Any) -> list[bytes]:
     """tb/<variant>'s instructions with an operand out of range, one for each rule; none if there is no such error."""
     if Error.OPERAND_RANGE not in errors(variant):

@@ -10,6 +10,8 @@ from rtl.systolic.isa import Base, Opcode, PoolKind, Sparsity, encode, instructi
 from tb.systolic.layer_graph import GraphMaker
 from tb.systolic.layer_item import Corner, Fusion, LayerShape, Operator, Precision
 
+END = encode(instruction(Opcode.END))
+
 
 def bad_operands(config: Config) -> list[bytes]:
     """Instructions that are right but for one operand out of range: one for each rule of the instruction set."""
