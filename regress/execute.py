@@ -23,6 +23,7 @@ from compiler.errors import AssayError
 from regress.job import Job, Verdict, load_job
 from regress.simulators import BuildError
 from rtl.convert.errors import ConvertError
+from rtl.variants import VariantError
 from tb.finding import Finding, Kind, told
 
 RESULT = "result.json"
@@ -41,7 +42,7 @@ def perform(job: Job, folder: Path) -> dict[str, Any]:
         return judged(call(job, folder))
     except (BuildError, ConvertError) as error:
         return {"verdict": Verdict.FAIL, "message": str(error), **told([Finding(Kind.BUILD, str(error))])}
-    except AssayError as error:
+    except (AssayError, VariantError) as error:
         return {"verdict": Verdict.BAD_INPUT, "message": str(error)}
     except Exception as error:
         traceback.print_exc()

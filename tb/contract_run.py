@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from golden.ir import Graph
+from rtl.variants import part
 from tb.disturbance import possible
 from tb.finding import Finding, Kind, from_plain, told
 from tb.job import CONTRACT, Action, Phase
@@ -91,7 +91,7 @@ def contract_failures(found: Mapping[str, Any]) -> list[Finding]:
 def contract_stimulus(variant: str, config: str, seed: int) -> Stimulus:
     """The variant's own small graph of several layers, on random data."""
     sizes = find_config(variant, config)
-    graph: Graph = import_module(f"tb.{variant}.programs").contract_graph(sizes, seed)
+    graph: Graph = part(variant, "programs").contract_graph(sizes, seed)
     random = np.random.default_rng(seed)
     inputs: Tensors = {
         name: random.integers(-8, 8, (contract_images(variant), *graph.tensor(name).shape[1:])).astype(
@@ -104,7 +104,7 @@ def contract_stimulus(variant: str, config: str, seed: int) -> Stimulus:
 
 def other_config(variant: str, config: str) -> str:
     """A configuration of the variant that is not this one."""
-    configs: Mapping[str, object] = import_module(f"rtl.{variant}.config").CONFIGS
+    configs: Mapping[str, object] = part(variant, "config").CONFIGS
     return next(name for name in configs if name != config)
 
 

@@ -1,9 +1,8 @@
-"""What the testbench needs to know of a variant: found by its folders, listed nowhere."""
+"""What the testbench needs to know of a variant: found by rtl/variants.py, listed nowhere."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any, Protocol
 
 from compiler.api import config_of
@@ -11,6 +10,7 @@ from compiler.errors import BadData
 from compiler.program import Program
 from golden.ir import Graph
 from rtl.lib.registers import Error
+from rtl.variants import part
 
 IMAGES = 3  # of a request of the contract test
 
@@ -39,13 +39,13 @@ class Config(Protocol):
 
 
 def find_config(variant: str, config: str) -> Any:
-    """rtl/<variant>/config.py's configuration of that name. Raises UnknownName."""
+    """The configuration in its config.py of that name. Raises UnknownName."""
     return config_of(variant, config)
 
 
 def compile_for(variant: str, graph: Graph, config: Any) -> Program:
-    """compiler/<variant>'s program for a graph. Raises AssayError."""
-    compiler: Callable[[Graph, Any], Program] = import_module(f"compiler.{variant}").compile_graph
+    """Its compiler's program for a graph. Raises AssayError."""
+    compiler: Callable[[Graph, Any], Program] = part(variant, "compiler").compile_graph
     return compiler(graph, config)
 
 
@@ -65,19 +65,19 @@ def check_divisible(option: str, variant: str, config: Any) -> None:
 
 def errors(variant: str) -> frozenset[Error]:
     """The errors that a variant can tell, by its config.py."""
-    names: tuple[str, ...] = import_module(f"rtl.{variant}.config").ERRORS
+    names: tuple[str, ...] = part(variant, "config").ERRORS
     return frozenset(Error[name] for name in names)
 
 
 def contract_images(variant: str) -> int:
-    """Images of a request of the contract test: tb/<variant> tells more than the usual ones where an accelerator reads
+    """Images of a request of the contract test: programs.py tells more than the usual ones where an accelerator reads
     far ahead, so that bytes are left to be read when its first layer has ended."""
-    return int(getattr(import_module(f"tb.{variant}.programs"), "CONTRACT_IMAGES", IMAGES))
+    return int(getattr(part(variant, "programs"), "CONTRACT_IMAGES", IMAGES))
 
 
 def bad_operands(variant: str, config: Any) -> list[bytes]:
-    """tb/<variant>'s instructions with an operand out of range, one for each rule; none if there is no such error."""
+    """programs.py's instructions with an operand out of range, one for each rule; none if there is no such error."""
     if Error.OPERAND_RANGE not in errors(variant):
         return []
-    made: list[bytes] = import_module(f"tb.{variant}.programs").bad_operands(config)
+    made: list[bytes] = part(variant, "programs").bad_operands(config)
     return made

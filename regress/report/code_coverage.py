@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from regress.job import COVERAGE, job_folder
 from regress.report.results import read_results
+from rtl.variants import homes
 
 FILE, LINES = "code_coverage.json", "lines.json"
-SHOWN_FILES = ("rtl/",)
 
 
 class Point(NamedTuple):
@@ -59,12 +59,15 @@ def merged(files: Iterable[Path]) -> Counter[Point]:
 
 
 def points(text: str) -> Iterator[tuple[Point, int]]:
-    """The records of the RTL's own files."""
+    """The records of the RTL's own files: inside the tree, and of variants outside, which convert from
+    `<variant>/` or are given where they stand."""
+    outside = [home for home in homes().values() if home.outside]
+    shown = ("rtl/", *(f"{home.name}/" for home in outside), *(f"{home.folder}/" for home in outside))
     for record in text.splitlines():
         if record.startswith("C '"):
             key, _, count = record[3:].rpartition("' ")
             fields = dict(field.split("\x02", 1) for field in key.split("\x01")[1:])
-            if fields["f"].startswith(SHOWN_FILES):
+            if fields["f"].startswith(shown):
                 yield Point(fields["f"], int(fields["l"]), fields["t"], fields["o"]), int(count)
 
 
