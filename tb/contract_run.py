@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from compiler.errors import BadData
 from golden.ir import Graph
 from rtl.variants import part
 from tb.disturbance import possible
@@ -103,9 +104,14 @@ def contract_stimulus(variant: str, config: str, seed: int) -> Stimulus:
 
 
 def other_config(variant: str, config: str) -> str:
-    """A configuration of the variant that is not this one."""
+    """A configuration of the variant that is not this one. Raises BadData if there is none."""
     configs: Mapping[str, object] = part(variant, "config").CONFIGS
-    return next(name for name in configs if name != config)
+    others = [name for name in configs if name != config]
+    if not others:
+        raise BadData(
+            f"{variant} has no configuration but {config}: the contract test needs a program of another one"
+        )
+    return others[0]
 
 
 def delay(action: Action, phase: Phase, made: Stimulus) -> int:

@@ -12,6 +12,10 @@ from golden.ir import Graph
 from rtl.lib.registers import Error
 from rtl.variants import part
 
+WORD_BYTES = 4  # of a record of taps (tb/hdl/recorder.sv)
+FACTS = (
+    "name", "memory_bytes", "clock_mhz", "hash", "event_lanes", "taps", "tap_bytes", "tap_lane_bits",
+)  # fmt: skip
 IMAGES = 3  # of a request of the contract test
 
 
@@ -39,8 +43,16 @@ class Config(Protocol):
 
 
 def find_config(variant: str, config: str) -> Any:
-    """The configuration in its config.py of that name. Raises UnknownName."""
-    return config_of(variant, config)
+    """The configuration in its config.py of that name. Raises UnknownName, and BadData for one that lacks something."""
+    found = config_of(variant, config)
+    missing = [name for name in FACTS if not hasattr(found, name)]
+    if missing:
+        raise BadData(f"{variant} {config}: the configuration has no {', no '.join(missing)}")
+    if found.tap_bytes % WORD_BYTES:
+        raise BadData(
+            f"{variant} {config}: tap_bytes is {found.tap_bytes}, must be a multiple of {WORD_BYTES}"
+        )
+    return found
 
 
 def compile_for(variant: str, graph: Graph, config: Any) -> Program:

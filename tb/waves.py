@@ -58,4 +58,6 @@ def picture(variant: str) -> Picture:
     if own is None:
         scope = GIVEN if given_files(variant) else "middle"
         return Picture((*BEFORE, Stage("accelerator", (scope,)), *AFTER), NAMES)
-    return Picture((*BEFORE, *own.STAGES, *AFTER), {**NAMES, **own.NAMES}, own.DEEP)
+    return Picture(
+        (*BEFORE, *own.STAGES, *AFTER), {**NAMES, **getattr(own, "NAMES", {})}, getattr(own, "DEEP", ())
+    )

@@ -11,7 +11,6 @@ from fc.config import Config
 from fc.isa import INSTRUCTION_BYTES, Opcode, Source, decode, encode
 
 from compiler.errors import (
-    AssayError,
     DoesNotFit,
     IllegalGraph,
     MalformedFile,
@@ -168,6 +167,3 @@ class _Compilation:
 
     def _reshapes(self, names: list[str]) -> Iterator[str]:
         yield from (node.name for node in self.graph.nodes if node.output in names and node not in self.nodes)
-
-
-__all__ = ["AssayError", "compile_graph", "disassemble"]

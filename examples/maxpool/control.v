@@ -154,7 +154,8 @@ module maxpool_control #(
         end
 
     always @(posedge clk)
-        case (state)
+        if (clear) pc <= 0;
+        else case (state)
             IDLE:
                 if (configure) begin
                     program_base <= prog_addr;
@@ -216,7 +217,7 @@ module maxpool_control #(
         end else if (caught) begin
             failed <= 1;
             error <= found;
-            error_pc <= configured ? pc : 24'd0;
+            error_pc <= pc;
         end
 
     always @(posedge clk)

@@ -22,7 +22,8 @@ def bad_operands(config: Config) -> list[bytes]:
 
 def contract_graph(config: Config, seed: int) -> Graph:
     """Three layers, rows and columns that no window covers among them. The seed is for data alone."""
-    tensors, nodes, shape = {"x": Tensor("x", SIZE, MAP)}, [], SIZE
+    tensors, shape = {"x": Tensor("x", SIZE, MAP)}, SIZE
+    nodes: list[Node] = []
     for number, kernel in enumerate(KERNELS):
         shape = (1, shape[1] // kernel[0], shape[2] // kernel[1], shape[3])
         source = nodes[-1].output if nodes else "x"

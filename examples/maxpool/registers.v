@@ -77,11 +77,12 @@ module maxpool_registers #(
     wire [9:0] place = ctrl_araddr[11:2];
     wire [9:0] half = place - COUNTERS;
     wire [63:0] counter = counters[{half[4:1], 6'd0} +: 64];
+    wire is_counter = place >= COUNTERS && place < COMPLETED;
     wire read = ctrl_arvalid && ctrl_arready;
     reg [31:0] high;
     assign ctrl_arready = !ctrl_rvalid;
 
-    always @(posedge clk) if (read && !half[0]) high <= counter[63:32];
+    always @(posedge clk) if (read && is_counter && !half[0]) high <= counter[63:32];
 
     always @(posedge clk)
         if (rst) ctrl_rvalid <= 0;
@@ -105,7 +106,7 @@ module maxpool_registers #(
                 10'd14: ctrl_rdata <= count;
                 10'd15: ctrl_rdata <= {20'd0, layer};
                 COMPLETED: ctrl_rdata <= completed;
-                default: ctrl_rdata <= place < COUNTERS || place > COMPLETED ? 32'd0 : half[0] ? high : counter[31:0];
+                default: ctrl_rdata <= !is_counter ? 32'd0 : half[0] ? high : counter[31:0];
             endcase
         end else if (ctrl_rready) ctrl_rvalid <= 0;
 
