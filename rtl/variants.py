@@ -132,12 +132,13 @@ def _homes(paths: str) -> Mapping[str, Home]:
                 raise VariantError(
                     f"{home.folder}: there is a variant '{home.name}' in {found[home.name].folder}"
                 )
+            _check(home)
             found[home.name] = home
     return dict(sorted(found.items()))
 
 
 def _homes_in(path: Path) -> list[Home]:
-    """The variants of one path, checked, their packages made importable."""
+    """The variants of one path, their packages made importable."""
     if not path.is_dir():
         raise VariantError(f"{VARIABLE}: {path} is no folder")
     made = [Home(file.parent.name, file.parent) for file in sorted(path.glob("*/config.py"))]
@@ -145,8 +146,6 @@ def _homes_in(path: Path) -> list[Home]:
         raise VariantError(f"{VARIABLE}: {path} has no variant: no folder in it has a config.py")
     if str(path) not in sys.path:
         sys.path.append(str(path))
-    for home in made:
-        _check(home)
     return made
 
 

@@ -98,7 +98,7 @@ def test_a_missing_piece(outside, missing, told):
 
 
 def test_a_name_of_the_tree(outside):
-    place = make(outside, "systolic")
+    place = make(outside, "systolic", **{"programs.py": None})
     assert refusal() == f"{place}: there is a variant 'systolic' in {RTL / 'systolic'}"
 
 
