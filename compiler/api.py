@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +12,7 @@ from compiler.configurations import config_of, variants
 from compiler.errors import AssayError, UnknownName
 from compiler.network import Network
 from compiler.program import Program
+from rtl.variants import part
 
 __all__ = ["Compiled", "compile_network", "config_of", "disassemble", "predicted_cycles", "variants"]
 
@@ -57,4 +57,4 @@ def predicted_interval(program: Program, config: Any) -> int | None:
 
 
 def _back_end(variant: str) -> ModuleType:
-    return import_module(f"compiler.{variant}")
+    return part(variant, "compiler")

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from compiler.errors import MalformedFile, UnknownName
+from rtl.variants import homes, part
 
 FILE_SUFFIX = ".json"
 _HERE = Path(__file__).parent
 
 
 def variants() -> tuple[str, ...]:
-    """Every variant that has a back end here and a config.py in rtl/."""
-    found = sorted(path.parent.name for path in (_HERE.parent / "rtl").glob("*/config.py"))
-    return tuple(name for name in found if (_HERE / name / "__init__.py").is_file())
+    """Every variant that has a back end. Raises VariantError."""
+    found = homes().values()
+    return tuple(home.name for home in found if home.outside or (_HERE / home.name / "__init__.py").is_file())
 
 
 def configs_of(variant: str) -> tuple[str, ...]:
     """The names of a variant's own configurations. Raises UnknownName."""
     if variant not in variants():
         raise UnknownName(f"no accelerator '{variant}': there are {', '.join(variants())}")
-    return tuple(import_module(f"rtl.{variant}.config").CONFIGS)
+    return tuple(part(variant, "config").CONFIGS)
 
 
 def config_of(variant: str, name: str) -> Any:
     """A variant's configuration: one of its own, or that of a .json file. Raises UnknownName, and MalformedFile."""
     if variant not in variants():
         raise UnknownName(f"no accelerator '{variant}': there are {', '.join(variants())}")
-    module = import_module(f"rtl.{variant}.config")
+    module = part(variant, "config")
     if name.endswith(FILE_SUFFIX):
         if not hasattr(module, "from_json"):
             raise UnknownName(f"{variant} has no configurations in files: '{name}'")

@@ -113,6 +113,7 @@ def compile(
     end_weights: EndWeights = None,
     calibrator: Calibrator = "",
     output: Annotated[str, typer.Option("--output", "-o", help="The program file.")] = "",
+    layers: Annotated[str, typer.Option(help="Only these layers, as of `assay run`.")] = "",
 ) -> None:
     """Compile a network into a program file."""
     from compiler.configurations import short_name
@@ -121,7 +122,7 @@ def compile(
     file = Path(output or f"{Path(network).stem}.{variant}.{short_name(config)}.program")
     check_output(file)
     asked = Asked(bits, calibration, sparsity, end_weights, calibrator)
-    program = compile_program(variant, network, config, asked)
+    program = compile_program(variant, network, config, asked, layers)
     program.save(file)
     sizes = (
         f"{len(program.layers)} layers, {program.instructions} instructions, {file.stat().st_size:,} bytes"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from compiler.errors import AssayError
 from regress.simulators import BuildError, SimulatorError
 from rtl.convert.errors import ConvertError
+from rtl.variants import VariantError
 
 DESIGN, INPUT, MACHINE, INTERRUPTED = 1, 2, 3, 130
 
@@ -21,7 +22,7 @@ def guarded(command: Callable[[], object]) -> int:
         return ending.code if isinstance(ending.code, int) else 0
     except (BuildError, ConvertError) as error:
         return told(error, DESIGN)
-    except AssayError as error:
+    except (AssayError, VariantError) as error:
         return told(error, INPUT)
     except (SimulatorError, OSError, MemoryError) as error:
         return told(error, MACHINE)

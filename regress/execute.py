@@ -25,6 +25,7 @@ from regress.simulators import BuildError
 from regress.simulators.files import no_room, write_whole
 from regress.simulators.orphan import end_when_alone
 from rtl.convert.errors import ConvertError
+from rtl.variants import VariantError
 from tb.finding import Finding, Kind, told
 
 RESULT = "result.json"
@@ -44,7 +45,7 @@ def perform(job: Job, folder: Path) -> dict[str, Any]:
         return trusted(judged(call(job, folder)), folder)
     except (BuildError, ConvertError) as error:
         return {"verdict": Verdict.FAIL, "message": str(error), **told([Finding(Kind.BUILD, str(error))])}
-    except AssayError as error:
+    except (AssayError, VariantError) as error:
         return {"verdict": Verdict.BAD_INPUT, "message": str(error)}
     except Exception as error:
         traceback.print_exc()

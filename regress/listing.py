@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import runpy
 from collections.abc import Iterator
-from pathlib import Path
 
 from rich.markup import escape
 
@@ -12,7 +10,8 @@ from compiler.networks import names, network
 from regress.job import Job
 from regress.plan import Selection, plan_jobs, reason_to_skip
 from regress.simulators import find
-from regress.testplan import SUITES, PlanError, load_testplan, variant_folders
+from regress.testplan import SUITES, PlanError, load_testplan
+from rtl.variants import homes, part
 
 
 def listing() -> str:
@@ -22,13 +21,14 @@ def listing() -> str:
 
 def _variants() -> Iterator[str]:
     yield "[bold]accelerators[/]"
-    for name, folder in variant_folders().items():
-        yield f"  {name}: {', '.join(configs(folder))}"
+    for name, home in homes().items():
+        place = f" ({escape(str(home.folder))})" if home.outside else ""
+        yield f"  {name}: {', '.join(configs(name))}{place}"
 
 
-def configs(folder: Path) -> list[str]:
+def configs(variant: str) -> list[str]:
     """The configurations that a variant's plain-data module names."""
-    return list(runpy.run_path(str(folder / "config.py"), run_name=f"rtl.{folder.name}.config")["CONFIGS"])
+    return list(part(variant, "config").CONFIGS)
 
 
 def _networks() -> Iterator[str]:

@@ -20,12 +20,13 @@ from regress.job import COVERAGE, Job, Result, Verdict
 from regress.simulators import find
 from regress.simulators.cache import ROOT, cache_root, digest, get_or_build, intact, locked, remove_damaged
 from regress.simulators.files import write_whole
-from regress.testplan import NO_SIMULATOR, variant_folders
+from regress.testplan import NO_SIMULATOR
+from rtl.variants import homes
 from tb.coverage import RECORDS
 
 FOLDERS = ("compiler", "golden", "host", "rtl", "tb", "regress/simulators")
 FILES = ("regress/execute.py", "regress/job.py", "requirements.lock")
-SUFFIXES = {".py", ".sv", ".svh", ".v", ".vlt", ".cpp", ".npz", ".json", ".toml", ".gz"}
+SUFFIXES = {".py", ".sv", ".svh", ".v", ".vh", ".vlt", ".cpp", ".npz", ".json", ".toml", ".gz"}
 REMEMBERED = "remembered.json"
 MODELS = "ASSAY_MODELS"
 TESTS = "tests"  # option of a job: files that it reads beside the sources
@@ -110,20 +111,22 @@ def sources(variant: str) -> str:
 
 def hash_sources(variant: str) -> str:
     """Hash of every source that a job of a variant can read: those of other variants and tests are none."""
-    others = {name for name in variant_folders() if name != variant}
-    own = variant_folders().get(variant)
+    known = homes()
+    others = {name for name in known if name != variant}
     files = [ROOT / name for name in FILES]
-    for folder in {*(ROOT / name for name in FOLDERS), *([own] if own else [])}:
-        files += [
-            file for file in folder.rglob("*") if file.suffix in SUFFIXES and not _foreign(file, others)
-        ]
+    for name in FOLDERS:
+        files += _read(ROOT / name, others)
+    if variant in known and known[variant].outside:
+        files += _read(known[variant].folder, set())
     listed = [(os.path.relpath(file, ROOT), digest(file)) for file in sorted(set(files))]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
-def _foreign(file: Path, others: set[str]) -> bool:
-    parts = set(file.parts)
-    return "tests" in parts or bool(parts & others)
+def _read(folder: Path, others: set[str]) -> list[Path]:
+    """The sources below a folder, without tests and other variants."""
+    left_out = {"tests", *others}
+    found = (file for file in folder.rglob("*") if file.suffix in SUFFIXES)
+    return [file for file in found if not left_out & set(file.relative_to(folder).parts)]
 
 
 @cache

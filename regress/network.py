@@ -16,6 +16,7 @@ from rich.table import Table
 from compiler import api
 from compiler.configurations import short_name
 from compiler.errors import AssayError, BadData, MalformedFile, UnknownName
+from compiler.networks import load
 from compiler.program import Program
 from regress.execute import plain
 from regress.report.networks import speed_line
@@ -25,9 +26,10 @@ from regress.triage.bisect import Bisection, Cause
 from regress.waves.layer import Asked as Wanted
 from regress.waves.layer import record_layer
 from tb.apart import run_apart
-from tb.launch import BATCH, run_network
+from tb.launch import BATCH, compiled_layers, run_network
 from tb.outcome import OUTPUTS_ONLY
 from tb.recording import Recording
+from tb.variants import check_divisible, find_config
 
 SHOWN_FAILURES = 10
 EQUAL = {True: "yes", False: "NO", None: "unseen"}
@@ -87,8 +89,15 @@ class Order:
         return ROOT / "build" / "run" / "-".join(parts)
 
 
-def compile_program(variant: str, network: str, config: str, asked: Asked) -> Program:
-    """The program of a network. Raises AssayError."""
+def compile_program(variant: str, network: str, config: str, asked: Asked, layers: str = "") -> Program:
+    """The program of a network, or of some of its layers. Raises AssayError."""
+    if layers:
+        graph, sizes = load(network, **asked.options).graph, find_config(variant, config)
+        check_divisible("--layers", variant, sizes)
+        try:
+            return compiled_layers(variant, sizes, graph, layers)[1]
+        except AssayError as error:
+            raise error.in_file(network) from None
     return api.compile_network(variant, network, config, **asked.options).program
 
 

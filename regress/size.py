@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +17,7 @@ from compiler import networks
 from compiler.configurations import FILE_SUFFIX, variants
 from compiler.errors import AssayError, BadData, UnknownName
 from regress.network import check_output
+from rtl.variants import optional_part, part
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def size(
         config = chooser.choose(loaded.graph, bounds, str(output.resolve()), memory_bytes)
     except AssayError as error:
         raise error.in_file(network) from None
-    output.write_text(import_module(f"rtl.{variant}.config").to_json(config) + "\n", encoding="utf-8")
+    output.write_text(part(variant, "config").to_json(config) + "\n", encoding="utf-8")
     console.print(_table(config, chooser.table(config)))
     console.print(f"{escape(str(output))}: {len(config.layers)} layers", highlight=False)
 
@@ -53,9 +52,10 @@ def _chooser(variant: str) -> ModuleType:
     """The module that chooses configurations. Raises UnknownName."""
     if variant not in variants():
         raise UnknownName(f"no accelerator '{variant}': there are {', '.join(variants())}")
-    if find_spec(f"compiler.{variant}.choose") is None:
+    chooser = optional_part(variant, "choose")
+    if chooser is None:
         raise UnknownName(f"{variant} has configurations of its own, none is chosen for a network")
-    return import_module(f"compiler.{variant}.choose")
+    return chooser
 
 
 def _table(config: Any, rows: list[tuple[str, ...]]) -> Table:

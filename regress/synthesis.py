@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import os
 import re
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from regress.simulators.cache import cache_root
 from regress.simulators.seal import is_intact, seal_file
+from rtl.variants import VariantError, given_files, part
 
 _MODULE = re.compile(r"^module (\w+)", re.MULTILINE)
 _SAID, _MAPPED = "said.txt", "mapped.il"
@@ -85,6 +85,8 @@ def read_modules(files: Iterable[Path]) -> dict[str, str]:
 
 def convert(variant: str, config: str, folder: Path) -> list[Path]:
     """Verilog files of a variant's configuration. Raises SynthesisError with the converter's message."""
+    if given_files(variant):
+        raise SynthesisError(f"{variant} is given as Verilog: only converted modules are measured")
     command = [sys.executable, "-m", "rtl.convert", "rtl.contract:elaborate", variant, config]
     result = subprocess.run([*command, "--out", str(folder)], capture_output=True, text=True, check=False)
     if result.returncode:
@@ -104,8 +106,8 @@ def modules(variant: str, config: str, top: str) -> dict[str, str]:
 def clock_mhz(variant: str, config: str) -> float:
     """Clock of a configuration. Raises SynthesisError when there is none of this name."""
     try:
-        return float(importlib.import_module(f"rtl.{variant}.config").CONFIGS[config].clock_mhz)
-    except (ModuleNotFoundError, KeyError):
+        return float(part(variant, "config").CONFIGS[config].clock_mhz)
+    except (VariantError, KeyError):
         raise SynthesisError(f"no variant {variant!r} with a configuration {config!r}") from None
 
 
@@ -123,7 +125,7 @@ class Device:
 def device(variant: str, config: str) -> Device:
     """What a variant's config.py says of it. Raises SynthesisError when it says nothing."""
     clock_mhz(variant, config)
-    data = importlib.import_module(f"rtl.{variant}.config")
+    data = part(variant, "config")
     try:
         return Device(
             data.DEVICE, data.DEVICE_OPTIONS, data.DEVICE_RESOURCES, data.PUBLISHED_RESOURCES.get(config, {})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 
 from compiler.errors import AssayError
 from regress.simulators.cache import ROOT
+from rtl.variants import homes
 
 SUITES = ("smoke", "ci", "nightly")
 NO_SIMULATOR = "none"
@@ -106,16 +106,11 @@ class Testplan:
     __test__ = False  # for pytest: not a test class
 
 
-def variant_folders() -> dict[str, Path]:
-    """Every accelerator: folders with a config.py under rtl/ and under the folders of ASSAY_VARIANTS."""
-    outside = [Path(folder) for folder in os.environ.get("ASSAY_VARIANTS", "").split(os.pathsep) if folder]
-    found = [config.parent for base in (ROOT / "rtl", *outside) for config in base.glob("*/config.py")]
-    return {folder.name: folder for folder in sorted(found)}
-
-
 def load_testplan(folder: Path = ROOT / "testplan") -> Testplan:
-    """Read every file of the folder. Raises PlanError naming file, entry and rule."""
-    plans = [load_file(file) for file in sorted(folder.glob("*.toml"))]
+    """Read every file of the folder, and those of variants outside the tree. Raises PlanError naming file, entry and
+    rule, and VariantError."""
+    plans = [load_file(file, file.stem) for file in sorted(folder.glob("*.toml"))]
+    plans += [load_file(home.testplan, name) for name, home in homes().items() if home.testplan]
     tests = tuple(test for plan in plans for test in plan.tests)
     names = [test.name for test in tests]
     for name in names:
@@ -125,11 +120,11 @@ def load_testplan(folder: Path = ROOT / "testplan") -> Testplan:
     return Testplan(tests, reports, tuple(known for plan in plans for known in plan.known))
 
 
-def load_file(file: Path) -> Testplan:
-    """Read one file; a file named after a variant speaks of that variant."""
+def load_file(file: Path, subject: str) -> Testplan:
+    """Read one file; subject: the variant that it speaks of, or any other word."""
     try:
         raw = tomllib.loads(file.read_text())
-        tests = tuple(_test(entry, file.stem) for entry in raw.get("test", []))
+        tests = tuple(_test(entry, subject) for entry in raw.get("test", []))
         reports = tuple(_report(entry) for entry in raw.get("report", []))
         return Testplan(tests, reports, tuple(_known(entry, file.name) for entry in raw.get("known", [])))
     except tomllib.TOMLDecodeError as error:
@@ -138,9 +133,9 @@ def load_file(file: Path) -> Testplan:
         raise error.in_file(str(file)) from None
 
 
-def _test(entry: dict[str, Any], stem: str) -> Test:
+def _test(entry: dict[str, Any], subject: str) -> Test:
     name = str(entry.get("name", "?"))
-    default = (stem,) if stem in variant_folders() else ("",)
+    default = (subject,) if subject in homes() else ("",)
     try:
         runs = tuple(Schedule(**_tuples(run)) for run in entry.pop("run", []))
         return Test(**{"variants": default, **_tuples(entry)}, runs=runs)

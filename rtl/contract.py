@@ -1,17 +1,17 @@
 """What every accelerator has in common: its ports, the signals between shell and core, and how to find one.
 
-A variant is a folder of rtl/ with a config.py (`CONFIGS`: name -> frozen dataclass with `memory_bytes`,
-`hash`, `clock_mhz`, `event_lanes`, `taps`, `tap_bytes`) and a top.py with the block `top(clk, rst, irq, ctrl,
-mem, obs, cfg)`.
+A variant is a folder with a config.py, in rtl/ or outside the tree (rtl/variants.py): `CONFIGS`, name -> frozen
+dataclass with `memory_bytes`, `hash`, `clock_mhz`, `event_lanes`, `taps`, `tap_bytes`, `tap_lane_bits`. Its top.py has
+the block `top(clk, rst, irq, ctrl, mem, obs, cfg)`, unless it is given as Verilog.
 """
 
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 from rtl.lib.counters import COUNTER_BITS
 from rtl.lib.run_queue import Descriptor, descriptor
 from rtl.lib.stream import Beats, Stream, Transfer, beats, bit, reset, stream, transfer, word
+from rtl.variants import given_files, homes, part
 
 INSTRUCTION_BITS = 256
 
@@ -266,21 +266,21 @@ class UnknownVariant(ValueError):
 
 
 def variants():
-    """Names of the variants: every folder beside this file that has a config.py."""
-    return tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/config.py")))
+    """Names of the variants. Raises VariantError."""
+    return tuple(homes())
 
 
 def configurations(variant):
     """The variant's configurations by name. Raises UnknownVariant."""
     if variant not in variants():
         raise UnknownVariant(f"no variant {variant!r}; there are {', '.join(variants())}")
-    return import_module(f"rtl.{variant}.config").CONFIGS
+    return part(variant, "config").CONFIGS
 
 
 def configuration(variant, name):
     """A configuration by name, or from a .json file. Raises UnknownVariant."""
     known = configurations(variant)
-    reader = getattr(import_module(f"rtl.{variant}.config"), "from_json", None)
+    reader = getattr(part(variant, "config"), "from_json", None)
     if reader and name.endswith(".json"):
         return reader(Path(name).read_text(), name)
     if name not in known:
@@ -289,8 +289,15 @@ def configuration(variant, name):
 
 
 def elaborate(variant, config):
-    """The variant's top block at a configuration, with ports of its widths. Raises UnknownVariant."""
+    """The variant's top block at a configuration, with ports of its widths.
+
+    Raises UnknownVariant, also for a variant given as Verilog: MyHDL has nothing to simulate or to convert.
+    """
     cfg = configuration(variant, config)
-    top = import_module(f"rtl.{variant}.top").top
+    if given_files(variant):
+        raise UnknownVariant(
+            f"{variant} is given as Verilog: it has no block that MyHDL could simulate or convert"
+        )
+    top = part(variant, "top").top
     ports = control_port(), memory_port(cfg.memory_bytes), observation_port(cfg)
     return top(bit(), reset(), bit(), *ports, cfg)

@@ -4,15 +4,16 @@ run."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from compiler.errors import BadData
 from golden.ir import Graph
 from regress.simulators import SimulatorError
 from regress.simulators.files import read_json
+from rtl.variants import part
 from tb.disturbance import possible
 from tb.finding import Finding, Kind, from_plain, told
 from tb.job import CONTRACT, Action, Phase
@@ -112,7 +113,7 @@ def contract_failures(found: Mapping[str, Any]) -> list[Finding]:
 def contract_stimulus(variant: str, config: str, seed: int) -> Stimulus:
     """The variant's own small graph of several layers, on random data."""
     sizes = find_config(variant, config)
-    graph: Graph = import_module(f"tb.{variant}.programs").contract_graph(sizes, seed)
+    graph: Graph = part(variant, "programs").contract_graph(sizes, seed)
     random = np.random.default_rng(seed)
     inputs: Tensors = {
         name: random.integers(-8, 8, (contract_images(variant), *graph.tensor(name).shape[1:])).astype(
@@ -124,9 +125,14 @@ def contract_stimulus(variant: str, config: str, seed: int) -> Stimulus:
 
 
 def other_config(variant: str, config: str) -> str:
-    """A configuration of the variant that is not this one."""
-    configs: Mapping[str, object] = import_module(f"rtl.{variant}.config").CONFIGS
-    return next(name for name in configs if name != config)
+    """A configuration of the variant that is not this one. Raises BadData if there is none."""
+    configs: Mapping[str, object] = part(variant, "config").CONFIGS
+    others = [name for name in configs if name != config]
+    if not others:
+        raise BadData(
+            f"{variant} has no configuration but {config}: the contract test needs a program of another one"
+        )
+    return others[0]
 
 
 def delay(action: Action, phase: Phase, made: Stimulus) -> int:

@@ -12,12 +12,13 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import vsc
+
+from rtl.variants import homes, optional_part, part
 
 RECORDS = "coverage.json"
 SEEDS_NEEDED = 2
@@ -144,12 +145,12 @@ class Coverage:
 
 def variants() -> list[str]:
     """Those that have crosses."""
-    return sorted(path.parent.name for path in Path(__file__).parent.glob("*/coverage.py"))
+    return sorted(name for name in homes() if optional_part(name, "coverage"))
 
 
 def merge(variant: str, records: Iterable[Mapping[str, Any]]) -> Coverage:
     """All items' records together. Raises ValueError for a bin that no cross has."""
-    crosses: tuple[Cross, ...] = import_module(f"tb.{variant}.coverage").CROSSES
+    crosses: tuple[Cross, ...] = part(variant, "coverage").CROSSES
     known = {(cross.name, values) for cross in crosses for values in cross.bins}
     seeds: dict[tuple[str, Values], set[int]] = {}
     for record in records:
@@ -159,7 +160,8 @@ def merge(variant: str, records: Iterable[Mapping[str, Any]]) -> Coverage:
                 raise ValueError(f"coverage: {name} has no bin {', '.join(values)}")
             seeds.setdefault(place, set()).add(int(record["seed"]))
     frozen = {place: frozenset(found) for place, found in seeds.items()}
-    return Coverage(crosses, frozen, exclusions(TESTPLAN / f"{variant}.toml"))
+    own = homes()[variant].testplan or TESTPLAN / f"{variant}.toml"
+    return Coverage(crosses, frozen, exclusions(own))
 
 
 def exclusions(path: Path) -> tuple[Exclusion, ...]:

@@ -16,6 +16,7 @@ from compiler.errors import AssayError, BadData
 from compiler.network import Network
 from compiler.networks import load as load_network
 from compiler.program import Program
+from golden.ir import Graph
 from regress.simulators import Outcome, Run
 from tb.finding import Finding, Kind, told
 from tb.job import JOB, Job, Request
@@ -23,11 +24,11 @@ from tb.model import TOP, built_model, memory_words
 from tb.outcome import GIVE_UP, RequestOutcome, hopeless, load_outcomes
 from tb.performance import interval_misjudged, misjudged, pace, speed, with_interval, with_model
 from tb.placement import place, write_regions
-from tb.prepare import Stimulus, golden, request, stimulus
+from tb.prepare import Stimulus, compiled, golden, request, stimulus
 from tb.recording import Recording, asked_for
 from tb.settings import AT_ONCE, CALM, ControlTiming, MemorySettings
 from tb.shares import run_shares
-from tb.slicing import slice_layers
+from tb.slicing import slice_layers, slice_nodes
 from tb.variants import check_divisible, compile_for, find_config
 
 BATCH = 16  # images of one RUN
@@ -56,11 +57,11 @@ def run_network(
 ) -> dict[str, Any]:
     """Run a network's images through the accelerator's RTL and compare every node of every image with golden.
 
-    variant, config: names under rtl/. network: a name, or a .tflite or .onnx file. layers: "a:b" of the
-    layer table, '' for all. images: how many, None for all that input_path has, or one. input_path: inputs
-    from a file or folder in place of the network's own. batch: images of a RUN, the last one the rest;
-    outputs_only: compare only what stands in memory. recording: waves, None for none. jobs: simulations that
-    share the images, side by side. asked: options of compiler.networks.load.
+    variant, config: names. network: a name, or a .tflite or .onnx file. layers: "a:b" or a name (compiled_layers),
+    '' for all. images: how many, None for all that input_path has, or one. input_path: inputs from a file or folder
+    in place of the network's own. batch: images of a RUN, the last one the rest; outputs_only: compare only what
+    stands in memory. recording: waves, None for none. jobs: simulations that share the images, side by side. asked:
+    options of compiler.networks.load.
     Everything is written to `folder`. Returns what result.json holds: verdict, cycles, fps, gops, layers,
     and more. Raises AssayError for bad input, BuildError and SimulatorError for what is not the design's
     fault."""
@@ -68,11 +69,13 @@ def run_network(
     config = sizes.name  # of a file its absolute path
     if layers:
         check_divisible("--layers", variant, sizes)
-    few = outputs_only and not layers  # layers alone are fed with golden tensors
-    made, prepared = prepared_network(variant, network, sizes, images, input_path, seed, asked, few)
-    images = prepared.images
     if layers:
-        prepared = sliced(variant, sizes, prepared, layers)
+        made, prepared = prepared_layers(variant, network, sizes, images, input_path, seed, asked, layers)
+    else:
+        made, prepared = prepared_network(
+            variant, network, sizes, images, input_path, seed, asked, outputs_only
+        )
+    images = prepared.images
     check_limits(
         prepared.program, images, memory_words(simulator, sizes.memory_bytes), sizes.memory_bytes, seed
     )
@@ -112,13 +115,46 @@ def prepared_network(
 ) -> tuple[Network, Stimulus]:  # fmt: skip
     """The network, and its program with inputs and golden tensors, of all nodes or of the outputs. Raises
     AssayError."""
-    made = load_network(network, **asked)
-    made = made.with_inputs(input_path) if input_path else made
-    pixels = {made.graph.inputs[0]: made.images(images or made.given, seed)}
+    made, pixels = _inputs(network, images, input_path, seed, asked)
     try:
         return made, stimulus(variant, sizes, made.graph, pixels, cached=True, outputs_only=outputs_only)
     except AssayError as error:
         raise error.in_file(network) from None
+
+
+def prepared_layers(
+    variant: str, network: str, sizes: Any, images: int | None, input_path: str | Path | None, seed: int,
+    asked: Mapping[str, Any], layers: str,
+) -> tuple[Network, Stimulus]:  # fmt: skip
+    """Some layers of the network alone, fed with golden tensors. Raises AssayError."""
+    made, pixels = _inputs(network, images, input_path, seed, asked)
+    try:
+        part, program = compiled_layers(variant, sizes, made.graph, layers)
+    except AssayError as error:
+        raise error.in_file(network) from None
+    whole = golden(made.graph, pixels)
+    inputs = {name: whole[name] for name in part.inputs}
+    return made, Stimulus(part, program, golden(part, inputs))
+
+
+def _inputs(
+    network: str, images: int | None, input_path: str | Path | None, seed: int, asked: Mapping[str, Any]
+) -> tuple[Network, dict[str, npt.NDArray[Any]]]:
+    made = load_network(network, **asked)
+    made = made.with_inputs(input_path) if input_path else made
+    return made, {made.graph.inputs[0]: made.images(images or made.given, seed)}
+
+
+def compiled_layers(variant: str, sizes: Any, graph: Graph, layers: str) -> tuple[Graph, Program]:
+    """Layers a:b, or one by name, as a graph of their own, and its program: layers of the network's layer table, or,
+    where the accelerator cannot run the whole network, nodes of its graph. Raises AssayError."""
+    try:
+        whole = compiled(variant, graph, sizes)
+    except AssayError:
+        part = slice_nodes(graph, layers)
+    else:
+        part = slice_layers(graph, whole, layers)
+    return part, compile_for(variant, part, sizes)
 
 
 def described(

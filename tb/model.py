@@ -4,12 +4,15 @@ all cached."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from compiler.configurations import short_name
 from regress.simulators import Build, Simulator, find
 from regress.simulators.cache import cache_root, content_key, get_or_build
 from rtl.convert import Conversion, convert_in_subprocess
+from rtl.convert.given import wrap
 from rtl.convert.result import read
+from rtl.variants import given_files, homes
 from tb.recording import Recording
 from tb.variants import find_config
 from tb.waves import picture
@@ -24,16 +27,23 @@ ARGUMENTS = {"verilator": ("-Wno-fatal", "-Wno-lint"), "icarus": ()}  # lint is 
 
 
 def converted(variant: str, config: str) -> Conversion:
-    """The accelerator's Verilog, converted again only when a Python file of rtl/ or the configuration has changed."""
+    """The accelerator's Verilog, converted again only when a Python file of rtl/, of a variant outside, or the
+    configuration has changed; of a variant that is given as Verilog its files, checked, and a module around them."""
     sizes = find_config(variant, config)
-    sources = sorted(path for path in RTL.rglob("*.py") if "tests" not in path.parts)
-    key = content_key(["conversion", variant, f"{sizes.hash:08x}"], sources, ())
+    sources = [path for path in RTL.rglob("*.py") if "tests" not in path.relative_to(RTL).parts]
+    sources = [*sorted(sources), *homes()[variant].sources]
+    place = str(homes()[variant].folder)
+    key = content_key(["conversion", variant, f"{sizes.hash:08x}", place], sources, ())
     folder = cache_root() / f"verilog-{variant}-{short_name(config)}-{key}"
-    return read(get_or_build(folder, lambda scratch: _convert(variant, sizes.name, scratch)))
+    return read(get_or_build(folder, lambda scratch: _made(variant, sizes, scratch)))
 
 
-def _convert(variant: str, config: str, folder: Path) -> None:
-    convert_in_subprocess("rtl.contract:elaborate", folder, arguments=(variant, config))
+def _made(variant: str, sizes: Any, folder: Path) -> None:
+    files = given_files(variant)
+    if files:
+        wrap(variant, sizes, files, folder)
+    else:
+        convert_in_subprocess("rtl.contract:elaborate", folder, arguments=(variant, sizes.name))
 
 
 def memory_words(simulator: str, memory_bytes: int) -> int:
@@ -64,7 +74,7 @@ def bench_build(
             "TAP_LANE_BITS": config.tap_lane_bits,
         },
         defines={"ASSAY_DUT": design.top, **({"ASSAY_TRACED": 1} if recording else {})},
-        includes=(HDL,),
+        includes=(HDL, *sorted({file.parent for file in given_files(variant)})),
         arguments=ARGUMENTS.get(simulator, ()),
         clock=CLOCK,
         gate=GATE,

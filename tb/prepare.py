@@ -17,6 +17,7 @@ from compiler.program_file import to_bytes
 from golden.ir import Graph, Node
 from golden.run import run as run_golden
 from regress.simulators.cache import cache_root, get_or_build
+from rtl.variants import homes
 from tb.job import Request
 from tb.variants import compile_for
 
@@ -70,8 +71,10 @@ def stimulus(
 
 
 def compiled(variant: str, graph: Graph, config: Any) -> Program:
-    """The program, compiled once for equal graphs, configurations and PROGRAM_SOURCES. Raises AssayError."""
-    key = _hash(_sources(PROGRAM_SOURCES), (variant, config.name, config.hash, _described(graph)))
+    """The program, compiled once for equal graphs, configurations, PROGRAM_SOURCES and sources of a variant outside.
+    Raises AssayError."""
+    own = b"".join(file.read_bytes() for file in homes()[variant].sources)
+    key = _hash(_sources(PROGRAM_SOURCES) + own, (variant, config.name, config.hash, _described(graph)))
     folder = cache_root() / f"program-{key}"
     made = get_or_build(folder, lambda scratch: compile_for(variant, graph, config).save(scratch / PROGRAM))
     return Program.load(made / PROGRAM)

@@ -3,6 +3,7 @@ them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from compiler.errors import UnknownName
@@ -13,10 +14,15 @@ from golden.ir import Graph, Node
 def slice_layers(graph: Graph, program: Program, layers: str) -> Graph:
     """The nodes of layers a:b (numbers in the layer table, b excluded; either may be missing) or of one
     layer by number or name. Raises UnknownName."""
-    chosen = program.layers[_range(program, layers)]
+    chosen = program.layers[_range([layer.name for layer in program.layers], layers)]
     names = {node for layer in chosen for node in layer.nodes}
     numbers = [number for number, node in enumerate(graph.nodes) if node.name in names]
     return subgraph(graph, graph.nodes[min(numbers) : max(numbers) + 1])
+
+
+def slice_nodes(graph: Graph, layers: str) -> Graph:
+    """The same by the graph's nodes, for an accelerator that cannot run all of them. Raises UnknownName."""
+    return subgraph(graph, graph.nodes[_range([node.name for node in graph.nodes], layers)])
 
 
 def subgraph(graph: Graph, nodes: tuple[Node, ...]) -> Graph:
@@ -35,15 +41,14 @@ def subgraph(graph: Graph, nodes: tuple[Node, ...]) -> Graph:
 
 def layer_number(program: Program, layer: str) -> int:
     """The place in the layer table of a layer by number or name. Raises UnknownName."""
-    found = range(len(program.layers))[_range(program, layer)]
+    found = range(len(program.layers))[_range([each.name for each in program.layers], layer)]
     if len(found) != 1:
         raise UnknownName(f"--layer {layer} is not one layer")
     return found[0]
 
 
-def _range(program: Program, layers: str) -> slice:
+def _range(names: Sequence[str], layers: str) -> slice:
     first, colon, last = layers.partition(":")
-    names = [layer.name for layer in program.layers]
     if not colon and first in names:
         number = names.index(first)
         return slice(number, number + 1)

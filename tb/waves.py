@@ -7,10 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from importlib import import_module
-from importlib.util import find_spec
 
 from rtl.lib.registers import Error
+from rtl.variants import given_files, optional_part
 
 Names = Mapping[str, Mapping[int, str]]
 
@@ -39,6 +38,7 @@ AFTER = (
     Stage("memory writes", ("",), ("mem_aw*", "mem_w*", "mem_b*")),
     Stage("observation", ("",), ("obs_*",)),
 )
+GIVEN = "given"  # the instance of a design that is given as Verilog (rtl/convert/given.py)
 NAMES: Names = {"outside.code": names_of(Error), "outside.errors.code": names_of(Error)}
 
 
@@ -54,8 +54,10 @@ class Picture:
 
 def picture(variant: str) -> Picture:
     """Of a variant; one that says nothing has what all have."""
-    place = f"tb.{variant}.waves"
-    if find_spec(f"tb.{variant}") is None or find_spec(place) is None:
-        return Picture((*BEFORE, Stage("accelerator", ("middle",)), *AFTER), NAMES)
-    own = import_module(place)
-    return Picture((*BEFORE, *own.STAGES, *AFTER), {**NAMES, **own.NAMES}, own.DEEP)
+    own = optional_part(variant, "waves")
+    if own is None:
+        scope = GIVEN if given_files(variant) else "middle"
+        return Picture((*BEFORE, Stage("accelerator", (scope,)), *AFTER), NAMES)
+    return Picture(
+        (*BEFORE, *own.STAGES, *AFTER), {**NAMES, **getattr(own, "NAMES", {})}, getattr(own, "DEEP", ())
+    )

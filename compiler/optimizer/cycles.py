@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 
 from compiler.api import config_of
 from compiler.errors import AssayError
 from golden.ir import Graph
+from rtl.variants import optional_part, part
 
 Predictor = Callable[[Graph], "Prediction"]
 
@@ -22,18 +21,19 @@ class Prediction(int):
 def predictor(variant: str, config: str) -> Predictor:
     """What predicts the cycles of one image: `predict(graph, config)` of the variant's back end, or else the
     estimate of its program. Raises UnknownName for an unknown variant or configuration."""
-    size, back_end = config_of(variant, config), import_module(f"compiler.{variant}")
+    size, back_end = config_of(variant, config), part(variant, "compiler")
+    estimate = optional_part(variant, "estimate")
 
     def predict(graph: Graph) -> Prediction:
         try:
             if hasattr(back_end, "predict"):
                 return Prediction(back_end.predict(graph, size))
-            estimate = import_module(f"compiler.{variant}.estimate")
+            assert estimate is not None
             return Prediction(sum(estimate.cycles(back_end.compile_graph(graph, size))))
         except AssayError as error:
             return _none(str(error))
 
-    if not hasattr(back_end, "predict") and find_spec(f"compiler.{variant}.estimate") is None:
+    if not hasattr(back_end, "predict") and estimate is None:
         return lambda graph: _none(f"{variant} has no estimator of cycles")
     return predict
 

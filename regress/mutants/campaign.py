@@ -37,7 +37,7 @@ from regress.mutants.sites import Mutant, mutants
 from regress.simulators import SimulatorError
 from regress.simulators.cache import ROOT, locked
 from regress.simulators.process import clean_environment, execute
-from regress.testplan import variant_folders
+from rtl.variants import homes
 
 FOLDER = ROOT / "build" / "mutants"
 ARGUMENTS = ROOT / "testplan" / "mutants" / "equivalent.toml"
@@ -191,7 +191,7 @@ def draw(number: int, seed: int) -> list[Mutant]:
 
 def tree_key() -> str:
     """Of everything that decides a mutant's fate."""
-    parts = [hash_sources(variant) for variant in sorted(variant_folders())]
+    parts = [hash_sources(variant) for variant in sorted(homes())]
     plan = [file.read_text() for file in sorted((ROOT / "testplan").glob("*.toml"))]
     return hashlib.sha256("".join([*parts, *plan]).encode()).hexdigest()[:16]
 

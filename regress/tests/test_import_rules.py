@@ -32,6 +32,7 @@ def test_the_tree_keeps_the_rules() -> None:
         ("golden/ops.py", "compiler.errors"),
         ("rtl/lib/fifo.py", "golden.ops"),
         ("rtl/systolic/config.py", "myhdl"),
+        ("rtl/variants.py", "rtl.contract"),
         ("compiler/tiling.py", "rtl.systolic.top"),
         ("compiler/tiling.py", "regress.cli"),
         ("compiler/tiling.py", "host.protocol"),
@@ -56,7 +57,7 @@ def skeleton(folder: Path) -> None:
     modules = ["rtl/systolic/config.py", "rtl/systolic/isa.py", "rtl/systolic/top.py", "rtl/lib/registers.py"]
     modules += ["rtl/lib/fifo.py", "rtl/convert/__init__.py", "rtl/contract.py", "golden/ops.py"]
     modules += ["compiler/errors.py", "compiler/tiling.py", "tb/bench.py", "regress/cli.py"]
-    modules += ["host/protocol.py", "host/accelerator.py"]
+    modules += ["rtl/variants.py", "host/protocol.py", "host/accelerator.py"]
     modules += ["regress/simulators/base.py", "rtl/lib/states.py"]
     for module in modules:
         file = folder / module

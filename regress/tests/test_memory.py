@@ -15,6 +15,7 @@ from regress.job import Job, Result, Verdict
 from regress.memory import Memory
 from regress.runner import Runner
 from regress.simulators.fake import Fake
+from rtl.variants import RTL, Home
 from tb.coverage import RECORDS
 
 FUNCTION = "regress.tests.fake_jobs:simulate"
@@ -155,33 +156,39 @@ def test_a_memory_without_its_files_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "matters"),
+    ("file", "matters", "variant"),
     [
-        ("rtl/systolic/array.py", True),
-        ("rtl/lib/fifo.py", True),
-        ("golden/ops.py", True),
-        ("tb/hdl/memory.sv", True),
-        ("compiler/systolic/cost.py", True),
-        ("requirements.lock", True),
-        ("rtl/bcnn/lane.py", False),
-        ("tb/bcnn/coverage.py", False),
-        ("tb/tests/test_x.py", False),
-        ("regress/report/html.py", False),
-        ("rtl/systolic/README.md", False),
+        ("rtl/systolic/array.py", True, "systolic"),
+        ("rtl/lib/fifo.py", True, "systolic"),
+        ("golden/ops.py", True, "systolic"),
+        ("tb/hdl/memory.sv", True, "systolic"),
+        ("compiler/systolic/cost.py", True, "systolic"),
+        ("requirements.lock", True, "systolic"),
+        ("rtl/bcnn/lane.py", False, "systolic"),
+        ("tb/bcnn/coverage.py", False, "systolic"),
+        ("tb/tests/test_x.py", False, "systolic"),
+        ("regress/report/html.py", False, "systolic"),
+        ("rtl/systolic/README.md", False, "systolic"),
+        ("bcnn/own/top.v", False, "systolic"),
+        ("bcnn/own/top.v", True, "own"),
+        ("bcnn/own/tests/test_x.py", False, "own"),
+        ("rtl/bcnn/lane.py", False, "own"),
+        ("rtl/lib/fifo.py", True, "own"),
     ],
 )
 def test_sources_of_a_variant(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, matters: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, matters: bool, variant: str
 ) -> None:
-    folders = {name: tmp_path / "rtl" / name for name in ("systolic", "bcnn")}
+    known = {name: Home(name, RTL / name) for name in ("systolic", "bcnn")}
+    known["own"] = Home("own", tmp_path / "bcnn" / "own")
     monkeypatch.setattr(memory, "ROOT", tmp_path)
-    monkeypatch.setattr(memory, "variant_folders", lambda: folders)
+    monkeypatch.setattr(memory, "homes", lambda: known)
     for name in (*memory.FILES, file):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("before")
-    before = memory.hash_sources("systolic")
+    before = memory.hash_sources(variant)
     (tmp_path / file).write_text("after")
-    assert (memory.hash_sources("systolic") != before) == matters
+    assert (memory.hash_sources(variant) != before) == matters
 
 
 def test_the_runner_asks_its_memory(tmp_path: Path) -> None:

@@ -92,7 +92,8 @@ def parse_cycles(text: str) -> tuple[int, int] | tuple[()]:
 
 
 def fitting_config(variant: str, network: str, options: Mapping[str, Any] | None) -> str:
-    """`small`, or else the first configuration that the network can be compiled for. Raises AssayError."""
+    """`small`, or else the first configuration that the network can be compiled for; the first of all where layers run
+    alone, and the network as a whole fits none. Raises AssayError."""
     names = configs_of(variant)
     if "small" in names:
         return "small"
@@ -103,6 +104,8 @@ def fitting_config(variant: str, network: str, options: Mapping[str, Any] | None
             return name
         except AssayError as error:
             errors.append(error)
+    if not fixed_network(config_of(variant, names[0])):
+        return names[0]
     raise errors[-1]
 
 

@@ -74,7 +74,7 @@ def lint(files: Sequence[Path], top: str) -> tuple[str, ...]:
 
 
 def _verilator(files: Sequence[Path], top: str) -> list[str]:
-    program = _verilator_program()
+    program = verilator_program()
     if not program:
         return []
     return [program, "--lint-only", "--quiet", "-Wall", "--top-module", top, *map(str, files)]
@@ -87,7 +87,7 @@ def _iverilog(files: Sequence[Path], top: str) -> list[str]:
 
 def _run(tool: str, command: list[str]) -> list[str]:
     """Messages that are not waived, one string for each."""
-    environment = {**os.environ, **_environment(command[0])}
+    environment = {**os.environ, **tool_environment(command[0])}
     result = subprocess.run(command, env=environment, capture_output=True, text=True)
     waived = re.compile("|".join(waiver.pattern for waiver in WAIVERS if waiver.tool == tool))
     messages = _messages(tool, result.stderr + result.stdout)
@@ -111,14 +111,14 @@ def _verilator_package() -> Path | None:
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
-def _verilator_program() -> str:
+def verilator_program() -> str:
     package = _verilator_package()
     if package and (package / "bin" / "verilator").exists():
         return str(package / "bin" / "verilator")
     return shutil.which("verilator") or ""
 
 
-def _environment(program: str) -> dict[str, str]:
+def tool_environment(program: str) -> dict[str, str]:
     package = _verilator_package()
     inside = package is not None and Path(program).is_relative_to(package)
     return {"VERILATOR_ROOT": str(package)} if inside else {}

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from regress.job import COVERAGE, job_folder
 from regress.report.results import read_results
+from rtl.variants import homes
 
-SHOWN_FILES = ("rtl/",)
 PACKED = ".gz"
 
 
@@ -51,8 +51,16 @@ def read(file: Path) -> str:
     return gzip.decompress(file.read_bytes()).decode() if file.suffix == PACKED else file.read_text()
 
 
-def points(text: str, shown: tuple[str, ...] = SHOWN_FILES) -> Iterator[tuple[Point, int]]:
-    """The records of files whose names begin so: the RTL's own."""
+def own_files() -> tuple[str, ...]:
+    """How names of the RTL's own files begin: inside the tree, and of variants outside, which convert from
+    `<variant>/` or are given where they stand."""
+    outside = [home for home in homes().values() if home.outside]
+    return ("rtl/", *(f"{home.name}/" for home in outside), *(f"{home.folder}/" for home in outside))
+
+
+def points(text: str, shown: tuple[str, ...] = ()) -> Iterator[tuple[Point, int]]:
+    """The records of files whose names begin so, of none given: the RTL's own."""
+    shown = shown or own_files()
     for record in text.splitlines():
         if record.startswith("C '"):
             key, _, count = record[3:].rpartition("' ")

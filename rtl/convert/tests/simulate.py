@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from rtl.convert.lint import _environment, _verilator_program
+from rtl.convert.lint import tool_environment, verilator_program
 
 _COROUTINES = "-fcoroutines -std=gnu++20 -O0"
 _MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include CXX=g++ LINK=g++ AR=ar PYTHON3=python3"
@@ -34,8 +34,8 @@ def build_icarus(files: Sequence[Path], top: str, folder: Path) -> Path:
 
 def build_verilator(files: Sequence[Path], top: str, folder: Path) -> Path:
     """The executable, `folder`/simulate; compiled fast rather than to run fast."""
-    program = _verilator_program()
-    environment = {**os.environ, **_environment(program), "MAKEFLAGS": _MAKEFLAGS}
+    program = verilator_program()
+    environment = {**os.environ, **tool_environment(program), "MAKEFLAGS": _MAKEFLAGS}
     options = ["--binary", "--timing", "-Wno-fatal", "-Wno-lint", "--x-initial", "unique"]
     options += ["-CFLAGS", _COROUTINES, "-MAKEFLAGS", "OPT_FAST= OPT_GLOBAL=-O0", "--top-module", top]
     work = folder / "verilated"
@@ -47,7 +47,7 @@ def build_verilator(files: Sequence[Path], top: str, folder: Path) -> Path:
 
 def has_verilator() -> bool:
     """Whether the Verilator run can be made here."""
-    return bool(_verilator_program()) and all(shutil.which(tool) for tool in ("g++", "make", "perl"))
+    return bool(verilator_program()) and all(shutil.which(tool) for tool in ("g++", "make", "perl"))
 
 
 def call(command: Sequence[str], environment: dict[str, str] | None = None) -> list[str]:

@@ -6,10 +6,10 @@ import pytest
 from myhdl import Signal, always_comb, block, intbv
 
 from rtl.convert import LintError, convert_block, lint
-from rtl.convert.lint import WAIVERS, _verilator_program
+from rtl.convert.lint import WAIVERS, verilator_program
 from rtl.convert.tests import designs
 
-needs_verilator = pytest.mark.skipif(not _verilator_program(), reason="no Verilator")
+needs_verilator = pytest.mark.skipif(not verilator_program(), reason="no Verilator")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def lint_text(text, folder):
 
 
 def test_a_sound_module_passes_with_every_tool_there_is(tap, tmp_path):
-    installed = {"verilator": bool(_verilator_program()), "iverilog": bool(shutil.which("iverilog"))}
+    installed = {"verilator": bool(verilator_program()), "iverilog": bool(shutil.which("iverilog"))}
     assert lint_text(tap, tmp_path) == tuple(tool for tool, there in installed.items() if there)
 
 
