@@ -65,7 +65,8 @@ def disturbance(request: Request) -> Disturbance:
             wrong = request.operand
             return Disturbance(error, lambda p: with_bad_operand(p, at, wrong), index=at)
         case Action.EARLY_END:
-            return Disturbance(error, lambda p: with_instruction(p, at, end_instruction(p.variant)), index=at)
+            # Told is the last instruction that was issued, which may be one behind it.
+            return Disturbance(error, lambda p: with_instruction(p, at, end_instruction(p.variant)))
         case Action.BAD_HASH:
             return Disturbance(error, other_hash)
         case Action.BAD_REQUEST if request.phase is Phase.CONFIGURE:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from myhdl import always_comb, block
 
 from rtl.contract import control_port, memory_port, observation_port
+from rtl.lib.axi_lite import register_bus
 from rtl.lib.axi_read import read_dma
 from rtl.lib.axi_write import write_dma
 from rtl.lib.control import progress
+from rtl.lib.counters import COUNTER_BITS
 from rtl.lib.delay import delay, delay_control
 from rtl.lib.every import every
 from rtl.lib.fifo import fifo, small_fifo
@@ -17,6 +19,7 @@ from rtl.lib.instruction_fetch import instruction_fetch
 from rtl.lib.load_sequencer import find_engaged, load_sequencer, pass_requests
 from rtl.lib.ram import ram
 from rtl.lib.read_port import read_port
+from rtl.lib.register_file import host_registers, register_file, shown_registers
 from rtl.lib.requantiser import requantiser, scaled_operand
 from rtl.lib.run_queue import descriptor
 from rtl.lib.skid import skid
@@ -96,6 +99,11 @@ def requantiser_32():
 
 def scaled_operand_32():
     return scaled_operand(bit(), signed(9), word(31), word(5), signed(32))
+
+
+def registers():
+    buses = register_bus(), host_registers(), shown_registers()
+    return register_file(bit(), reset(), *buses, word(COUNTER_BITS), word(3), word(4), 0x12345678)
 
 
 def read_dma_8():
