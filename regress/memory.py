@@ -27,6 +27,7 @@ FILES = ("regress/execute.py", "regress/job.py", "requirements.lock")
 SUFFIXES = {".py", ".sv", ".svh", ".v", ".vlt", ".cpp", ".npz", ".json", ".toml", ".gz"}
 REMEMBERED = "remembered.json"
 MODELS = "ASSAY_MODELS"
+OF_THE_PLACE = ("worker", "attempts")  # where it ran then, which says nothing of now
 SINCE = "unchanged since it passed in "
 
 
@@ -49,7 +50,8 @@ class Memory:
         job.save(made(folder / JOB))
         for name, content in files.items():
             made(folder / name).write_bytes(content)
-        details = {**result.details, "trace": "", "log": "", "remembered": raw["run"]}
+        details = {name: value for name, value in result.details.items() if name not in OF_THE_PLACE}
+        details |= {"trace": "", "log": "", "remembered": raw["run"]}
         found = replace(
             result, name=job.name, message=SINCE + raw["run"], folder=os.path.relpath(folder, ROOT),
             job=asdict(job), details=details,

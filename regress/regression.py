@@ -7,7 +7,7 @@ import os
 import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ from rich.console import Console
 
 from compiler.errors import BadData
 from regress.disk import prune
+from regress.farm.choice import Choice, opened
+from regress.farm.local import Local
+from regress.farm.place import Place
 from regress.history.show import against, run_named, source
 from regress.history.show import told as told_against
 from regress.history.store import Run, record
@@ -44,7 +47,7 @@ JUNIT = "junit.xml"
 @dataclass(frozen=True)
 class Regression:
     """What to run, how many at a time, and where the results go; against: a run that this one must not be worse than,
-    '' for none."""
+    '' for none; place: where processes run."""
 
     testplan: Testplan
     selection: Selection
@@ -52,6 +55,7 @@ class Regression:
     folder: Path
     console: Console
     against: str = ""
+    place: Place = field(default_factory=Local)
 
     def run(self) -> int:
         """Run everything, leave results.json and junit.xml, and add to the history; returns the exit code."""
@@ -133,6 +137,7 @@ class Regression:
             lambda job: repeat_line(self.selection, job),
             lambda result: judged(result, known, today),
             None if self.selection.fresh else Memory(self.folder.name),
+            self.place,
         )
 
     def repeat(self, job: Job, item: int | None) -> str:
@@ -203,14 +208,13 @@ def failed_selection(waves: bool) -> Selection:
 
 
 def regress_suite(
-    selection: Selection, workers: int, console: Console, list_only: bool, dry_run: bool, against: str = ""
+    selection: Selection, choice: Choice, console: Console, list_only: bool, dry_run: bool, against: str = ""
 ) -> int:
     """Run a selection, or only list its jobs; returns the exit code."""
     jobs = selected(selection)
     if list_only or dry_run:
         console.print("\n".join(job_lines(jobs, dry_run)), soft_wrap=True, highlight=False)
         return 0
-    workers = workers or os.cpu_count() or 1
-    return Regression(
-        load_testplan(), selection, workers, new_folder(selection.suite), console, against
-    ).run()
+    folder = new_folder(selection.suite)
+    with opened(choice, folder.parent, console) as place:
+        return Regression(load_testplan(), selection, choice.threads, folder, console, against, place).run()

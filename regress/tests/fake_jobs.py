@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,32 @@ def die(**_: object) -> dict[str, Any]:
 
 def sleep(*, folder: Path, **_: object) -> dict[str, Any]:
     """Takes for ever, and says so first."""
-    (folder / "started").touch()
+    (folder / "started.part").write_text(str(os.getpid()))
+    (folder / "started.part").rename(folder / "started")
     time.sleep(600)
     return {"verdict": "pass", "checked": 1}
+
+
+def wait_first(*, folder: Path, mark: str, **_: object) -> dict[str, Any]:
+    """Passes, but for the first time: then it takes for ever, and tells in the file `mark` its parent, itself and a
+    process that it has started."""
+    if Path(mark).exists():
+        return {"verdict": "pass", "checked": 1, "cycles": 7, "log": str(folder / "run.log")}
+    child = subprocess.Popen(["sleep", "600"])
+    scratch = Path(f"{mark}.part")
+    scratch.write_text(f"{os.getppid()} {os.getpid()} {child.pid}")
+    scratch.rename(mark)
+    time.sleep(600)
+    return {"verdict": "fail"}
+
+
+def kill_worker(**_: object) -> dict[str, Any]:
+    """Kills the process that started it."""
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(600)
+    return {"verdict": "fail"}
+
+
+def tell_environment(*, name: str, **_: object) -> dict[str, Any]:
+    """What an environment variable says."""
+    return {"verdict": "pass", "checked": 1, "value": os.environ.get(name)}
