@@ -25,6 +25,7 @@ from regress.history.store import Run, record
 from regress.job import EXIT_CODES, Job, Result, Verdict, exit_code
 from regress.listing import job_lines, selected
 from regress.memory import Memory
+from regress.parts import joining_jobs
 from regress.plan import REPORT, Selection, plan_jobs, report_jobs
 from regress.report.junit import write_junit
 from regress.report.markdown import write_markdown
@@ -78,6 +79,8 @@ class Regression:
         self.write(results, begin)
         stopped = any(result.verdict is Verdict.STOPPED for result in results)
         if not stopped:
+            results += self.perform(joining_jobs(results, self.folder))
+            self.write(results, begin)
             results += self.perform(report_jobs(self.testplan, self.selection, self.folder))
         self.write(results, begin)
         groups = grouped(results)

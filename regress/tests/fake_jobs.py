@@ -72,3 +72,33 @@ def kill_worker(**_: object) -> dict[str, Any]:
 def tell_environment(*, name: str, **_: object) -> dict[str, Any]:
     """What an environment variable says."""
     return {"verdict": "pass", "checked": 1, "value": os.environ.get(name)}
+
+
+def part(*, share: tuple[int, int], wrong: int = 0, lost: str = "", **_: object) -> dict[str, Any]:
+    """Some of four layers, of 100 cycles each. wrong: the part that fails; lost: a layer that no part runs."""
+    whole = [f"layer{number}" for number in range(4)]
+    mine = [name for name in whole[share[0] - 1 :: share[1]] if name != lost]
+    figures: dict[str, Any] = {
+        "cycles": 100,
+        "compute_cycles": 100,
+        "stalls": {"read": 0, "write": 0, "dependency": 0},
+        "bytes_read": 6,
+        "bytes_written": 4,
+        "macs": 50,
+        "macs_skipped": 0,
+        "equal": True,
+    }
+    return {
+        "verdict": "pass",
+        "failures": ["layer0 is wrong"] if share[0] == wrong else [],
+        "whole": whole,
+        "part_layers": [{"name": name, **figures} for name in mine],
+        "cycles": 100 * len(mine),
+        "checked": 8,
+        "tensors": 1,
+        "program_bytes": 3,
+        "images": 1,
+        "stimulus": "abc",
+        "network": "net",
+        "settings": {},
+    }
