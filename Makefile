@@ -11,16 +11,20 @@ WAVES ?=
 FRESH ?=
 SHARD ?=
 AGAINST ?=
+SCHEDULER ?=
+CLUSTER ?=
 
 regress_options = --suite $(SUITE) $(if $(TEST),--test '$(TEST)') $(if $(SEED),--seed $(SEED)) \
 	$(if $(JOBS),--jobs $(JOBS)) $(if $(WAVES),--waves) $(if $(FRESH),--fresh) \
-	$(if $(SHARD),--shard $(SHARD)) $(if $(AGAINST),--against $(AGAINST))
+	$(if $(SHARD),--shard $(SHARD)) $(if $(AGAINST),--against $(AGAINST)) \
+	$(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(if $(CLUSTER),--cluster $(CLUSTER))
 
 .PHONY: help setup regress test waves mutants bench timing resources accuracy lint format lock clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  options of regress: SUITE=smoke|ci|nightly TEST=glob SEED=k JOBS=n WAVES=1 FRESH=1 SHARD=i/n AGAINST=run"
+	@echo "                      SCHEDULER=tcp://host:port CLUSTER=slurm|lsf"
 
 setup: ## virtual environment, pinned packages, system packages
 	@regress/setup.sh

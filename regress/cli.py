@@ -246,7 +246,9 @@ def regress(
     suite: Annotated[str, typer.Option(help="smoke, ci or nightly.")] = "ci",
     test: Annotated[str, typer.Option(help="Only jobs whose name fits this glob, or holds it.")] = "",
     seed: Annotated[int, typer.Option(help="The master seed.")] = MASTER_SEED,
-    jobs: Annotated[int, typer.Option(help="Processes at a time; default: one a core.")] = 0,
+    jobs: Annotated[
+        int, typer.Option(min=0, help="Processes at a time; default: one a core, of a cluster one a thread.")
+    ] = 0,
     waves: Annotated[bool, typer.Option(help="Record waves (FST).")] = False,
     item: Annotated[int | None, typer.Option(min=0, help="Only this item of the jobs that have it.")] = None,
     shard: Annotated[str, typer.Option(help="i/n: only every n-th job, from the i-th on.")] = "",
@@ -261,17 +263,25 @@ def regress(
         bool,
         typer.Option("--failed", help="Only what did not pass in the last run, with its suite and seed."),
     ] = False,
+    scheduler: Annotated[
+        str, typer.Option(help="Run on the Dask cluster of this scheduler: tcp://host:port.")
+    ] = "",
+    cluster: Annotated[
+        str, typer.Option(help="Run on a Dask cluster of batch jobs, made for it: slurm or lsf.")
+    ] = "",
     list_only: Annotated[bool, typer.Option("--list", help="Only name the tests.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Only show every job with its seed.")] = False,
 ) -> None:
     """Run a suite of the regression."""
+    from regress.farm.choice import Choice
     from regress.plan import Selection, parse_shard
     from regress.regression import failed_selection, regress_suite
 
+    choice = Choice(jobs, scheduler, cluster)
     part = parse_shard(shard) if shard else (1, 1)
     asked = Selection(suite, test, seed, waves, item, fresh=fresh, shard=part)
     selection = failed_selection(waves) if failed else asked
-    raise typer.Exit(regress_suite(selection, jobs, console, list_only, dry_run, against))
+    raise typer.Exit(regress_suite(selection, choice, console, list_only, dry_run, against))
 
 
 @app.command()

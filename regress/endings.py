@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 
 from compiler.errors import AssayError
+from regress.farm.place import FarmError
 from regress.simulators import BuildError, SimulatorError
 from rtl.convert.errors import ConvertError
 from rtl.variants import VariantError
@@ -24,7 +25,7 @@ def guarded(command: Callable[[], object]) -> int:
         return told(error, DESIGN)
     except (AssayError, VariantError) as error:
         return told(error, INPUT)
-    except (SimulatorError, OSError, MemoryError) as error:
+    except (SimulatorError, FarmError, OSError, MemoryError) as error:
         return told(error, MACHINE)
     except KeyboardInterrupt:
         return INTERRUPTED

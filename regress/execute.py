@@ -1,4 +1,5 @@
-"""The process of one job: `python -m regress.execute FOLDER` reads run.json there and leaves result.json.
+"""The process of one job: `python -m regress.execute FOLDER PARENT` reads run.json there and leaves result.json, unless
+the process PARENT, which started it, ends before.
 
 A job's function is called as
 
@@ -20,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from compiler.errors import AssayError
+from regress.farm.orphan import end_with
 from regress.job import Job, Verdict, load_job
 from regress.simulators import BuildError
 from regress.simulators.files import no_room, write_whole
-from regress.simulators.orphan import end_when_alone
 from rtl.convert.errors import ConvertError
 from rtl.variants import VariantError
 from tb.finding import Finding, Kind, told
@@ -35,7 +36,7 @@ JOB = "run.json"
 def main() -> None:
     """Entry point; the exit status tells only whether a result was written."""
     folder = Path(sys.argv[1])
-    end_when_alone()
+    end_with(int(sys.argv[2]))
     write_result(folder, perform(load_job(folder / JOB), folder))
 
 

@@ -30,6 +30,7 @@ SUFFIXES = {".py", ".sv", ".svh", ".v", ".vh", ".vlt", ".cpp", ".npz", ".json", 
 REMEMBERED = "remembered.json"
 MODELS = "ASSAY_MODELS"
 TESTS = "tests"  # option of a job: files that it reads beside the sources
+OF_THE_PLACE = ("worker", "attempts")  # where it ran then, which says nothing of now
 SINCE = "unchanged since it passed in "
 
 
@@ -57,7 +58,8 @@ class Memory:
         job.save(made(folder / JOB))
         for name, content in files.items():
             made(folder / name).write_bytes(content)
-        details = {**result.details, "trace": "", "log": "", "remembered": raw["run"]}
+        details = {name: value for name, value in result.details.items() if name not in OF_THE_PLACE}
+        details |= {"trace": "", "log": "", "remembered": raw["run"]}
         found = replace(
             result, name=job.name, message=SINCE + raw["run"], folder=os.path.relpath(folder, ROOT),
             job=asdict(job), details=details,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from regress.job import Job, Result, Verdict
+from regress.parts import SHARE, part_name, whole_name
 from regress.seeds import run_seed
 from regress.simulators import find
 from regress.testplan import NO_SIMULATOR, PlanError, Report, Schedule, Test, Testplan
@@ -48,7 +49,7 @@ def plan_jobs(testplan: Testplan, selection: Selection) -> list[Job]:
     names = [job.name for job in jobs]
     if len(set(names)) < len(names):
         raise PlanError(f"two jobs are named {next(name for name in names if names.count(name) > 1)}")
-    jobs = [job for job in jobs if job.name in selection.names] if selection.names else jobs
+    jobs = [job for job in jobs if named(job, selection.names)] if selection.names else jobs
     chosen = select(jobs, selection.pattern) or beyond(jobs, selection)
     if not chosen:
         raise PlanError(f"no test of suite {selection.suite} matches {selection.pattern!r}; see `assay list`")
@@ -61,6 +62,11 @@ def base_name(job: Job) -> str:
     return "/".join(
         part for part in (job.test, job.variant, job.config, job.simulator) if part and part != NO_SIMULATOR
     )
+
+
+def named(job: Job, names: tuple[str, ...]) -> bool:
+    """Whether a job is meant, or the whole that it is part of."""
+    return job.name in names or whole_name(job.name) in names
 
 
 def part_of(jobs: list[Job], number: int, parts: int) -> list[Job]:
@@ -106,7 +112,15 @@ def schedule_jobs(test: Test, schedule: Schedule, variant: str, selection: Selec
         for simulator in schedule.simulators:
             for first in range(0, schedule.items, chunk):
                 items = range(first, min(first + chunk, schedule.items))
-                yield make_job(test, schedule, selection, (variant, config, simulator), items)
+                job = make_job(test, schedule, selection, (variant, config, simulator), items)
+                yield from cut(job, schedule.apart) if schedule.apart else (job,)
+
+
+def cut(job: Job, parts: int) -> Iterator[Job]:
+    """The same job for each share of a network's layers."""
+    for number in range(1, parts + 1):
+        options = {**job.options, SHARE: [number, parts]}
+        yield replace(job, name=part_name(job.name, number, parts), options=options)
 
 
 def make_job(

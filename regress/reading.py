@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from regress.execute import RESULT
+from regress.farm.place import Ended
 from regress.job import COVERAGE, Job, Verdict
 from regress.simulators.files import no_room, read_json
 from regress.simulators.heartbeat import told_beat
@@ -18,11 +19,11 @@ from tb.finding import Finding, Kind, from_plain, told
 LOG = "output.log"
 
 
-def read_details(job: Job, folder: Path, status: int | None) -> dict[str, Any]:
+def read_details(job: Job, folder: Path, ended: Ended) -> dict[str, Any]:
     """What the job wrote, or why it could not; with "verdict" and a printable "message" whatever happened."""
     file = folder / RESULT
     if not file.exists():
-        return without_result(job, folder, status)
+        return without_result(job, folder, ended)
     try:
         details = checked(read_json(file))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -63,12 +64,14 @@ def typed(value: Any, kind: Any, name: str) -> Any:
     return value
 
 
-def without_result(job: Job, folder: Path, status: int | None) -> dict[str, Any]:
-    """Verdict and message for a job that left no result; status None: it was ended when its time was over."""
+def without_result(job: Job, folder: Path, ended: Ended) -> dict[str, Any]:
+    """Verdict and message for a job that left no result."""
+    if ended.lost:
+        return {"verdict": Verdict.BROKEN, "message": ended.lost}
     full = no_room(folder)
-    if status is None and not full:
+    if ended.status is None and not full:
         return timed_out(job, folder)
-    ending = "did not end in time" if status is None else told_status(status)
+    ending = "did not end in time" if ended.status is None else told_status(ended.status)
     message = f"{ending} and left no result; {full or last_lines(folder / LOG)}"
     return {"verdict": Verdict.BROKEN, "message": message}
 

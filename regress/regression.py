@@ -17,12 +17,16 @@ from rich.console import Console
 
 from compiler.errors import BadData
 from regress.disk import prune
+from regress.farm.choice import Choice, opened
+from regress.farm.local import Local
+from regress.farm.place import Place
 from regress.history.show import against, run_named, source
 from regress.history.show import told as told_against
 from regress.history.store import Run, record
 from regress.job import EXIT_CODES, Job, Result, Verdict, exit_code
 from regress.listing import job_lines, selected
 from regress.memory import Memory
+from regress.parts import joining_jobs
 from regress.plan import REPORT, Selection, plan_jobs, report_jobs
 from regress.report.junit import write_junit
 from regress.report.markdown import write_markdown
@@ -47,7 +51,7 @@ JUNIT = "junit.xml"
 @dataclass(frozen=True)
 class Regression:
     """What to run, how many at a time, and where the results go; against: a run that this one must not be worse than,
-    '' for none; lost: its files that could not be written."""
+    '' for none; place: where processes run; lost: its files that could not be written."""
 
     testplan: Testplan
     selection: Selection
@@ -55,6 +59,7 @@ class Regression:
     folder: Path
     console: Console
     against: str = ""
+    place: Place = field(default_factory=Local)
     lost: set[str] = field(default_factory=set)
 
     def run(self) -> int:
@@ -78,6 +83,8 @@ class Regression:
         self.write(results, begin)
         stopped = any(result.verdict is Verdict.STOPPED for result in results)
         if not stopped:
+            results += self.perform(joining_jobs(results, self.folder))
+            self.write(results, begin)
             results += self.perform(report_jobs(self.testplan, self.selection, self.folder))
         self.write(results, begin)
         groups = grouped(results)
@@ -154,6 +161,7 @@ class Regression:
             lambda job: repeat_line(self.selection, job),
             lambda result: judged(result, known, today),
             None if self.selection.fresh else Memory(self.folder.name),
+            self.place,
         )
 
     def repeat(self, job: Job, item: int | None) -> str:
@@ -224,14 +232,13 @@ def failed_selection(waves: bool) -> Selection:
 
 
 def regress_suite(
-    selection: Selection, workers: int, console: Console, list_only: bool, dry_run: bool, against: str = ""
+    selection: Selection, choice: Choice, console: Console, list_only: bool, dry_run: bool, against: str = ""
 ) -> int:
     """Run a selection, or only list its jobs; returns the exit code."""
     jobs = selected(selection)
     if list_only or dry_run:
         console.print("\n".join(job_lines(jobs, dry_run)), soft_wrap=True, highlight=False)
         return 0
-    workers = workers or os.cpu_count() or 1
-    return Regression(
-        load_testplan(), selection, workers, new_folder(selection.suite), console, against
-    ).run()
+    folder = new_folder(selection.suite)
+    with opened(choice, folder.parent, console) as place:
+        return Regression(load_testplan(), selection, choice.threads, folder, console, against, place).run()

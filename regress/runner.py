@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -15,16 +14,17 @@ from pathlib import Path
 from threading import Event, current_thread, main_thread
 from typing import Any
 
-from regress.execute import JOB, RESULT
+from regress.execute import RESULT
+from regress.farm.local import Local
+from regress.farm.place import Ended, Place
 from regress.job import Job, Result, Verdict, job_folder
 from regress.memory import Memory
 from regress.plan import reason_to_skip, skipped
-from regress.reading import LOG, read_details
+from regress.reading import read_details
 from regress.simulators import SimulatorError
 from regress.simulators.cache import ROOT
 from regress.simulators.files import write_whole
 from regress.simulators.logs import one_line
-from regress.simulators.process import IN_JOB, clean_environment, execute
 from regress.testplan import NO_SIMULATOR
 
 Progress = Callable[[Result], None]
@@ -33,13 +33,14 @@ Progress = Callable[[Result], None]
 @dataclass(frozen=True)
 class Runner:
     """`folder` gets one folder a job; `repeat` gives the line that runs a job again; `judge` has the last word on a
-    result; `memory` knows results of before, None to run everything."""
+    result; `memory` knows results of before, None to run everything; `place` is where processes run."""
 
     folder: Path
     workers: int
     repeat: Callable[[Job], str]
     judge: Callable[[Result], Result] = lambda result: result
     memory: Memory | None = None
+    place: Place = field(default_factory=Local)
     stop: Event = field(default_factory=Event)
 
     def run(self, jobs: Sequence[Job], progress: Progress) -> list[Result]:
@@ -55,12 +56,17 @@ class Runner:
 
     def perform(self, job: Job) -> Result:
         """Run one job, unless it cannot run here or all is stopping."""
-        if self.stop.is_set():
-            return Result(job.name, Verdict.STOPPED, "not started", 0.0)
+        with self.place.slot(self.stop):
+            if self.stop.is_set():
+                return Result(job.name, Verdict.STOPPED, "not started", 0.0)
+            return self.attempt(job)
+
+    def attempt(self, job: Job) -> Result:
+        """The result of a job; what nobody has foreseen must not take the results of all others with it."""
         try:
             reason = reason_to_skip(job)
             return skipped(job, reason) if reason else self.remembered(job)
-        except Exception as error:  # of one job: it must not take the results of all others with it
+        except Exception as error:
             if not isinstance(error, (OSError, SimulatorError)):
                 traceback.print_exc()
             message = one_line(f"{type(error).__name__}: {error}")
@@ -83,28 +89,17 @@ class Runner:
 
     def start(self, job: Job, folder: Path) -> Result:
         """Run one job's process and read what it left."""
-        folder.mkdir(parents=True)
-        job.save(folder / JOB)
-        begin = time.monotonic()
-        command = [sys.executable, "-m", "regress.execute", str(folder)]
-        environment = {
-            **clean_environment(),
-            "PYTHONPATH": str(ROOT),
-            "PYTHONHASHSEED": "0",
-            IN_JOB: job.name,
-        }
-        limit = job.timeout_seconds
-        status = execute(command, ROOT, environment, folder / LOG, limit, self.stop)
-        return self.read(job, folder, status, time.monotonic() - begin)
+        return self.read(job, folder, self.place.run(job, folder, self.stop))
 
-    def read(self, job: Job, folder: Path, status: int | None, seconds: float) -> Result:
-        """The result of a process that ended with `status` (None: by time-out or Ctrl-C)."""
+    def read(self, job: Job, folder: Path, ended: Ended) -> Result:
+        """The result of a process that has ended somehow."""
         if self.stop.is_set() and not (folder / RESULT).exists():
-            return Result(job.name, Verdict.STOPPED, "stopped while it ran", seconds, str(folder))
-        details = read_details(job, folder, status)
+            return Result(job.name, Verdict.STOPPED, "stopped while it ran", ended.seconds, str(folder))
+        details = {**read_details(job, folder, ended), **ended.details}
         verdict, message = details.pop("verdict"), details.pop("message")
-        result = self.judge(self.result(job, verdict, message, seconds, details))
+        result = self.judge(self.result(job, verdict, message, ended.seconds, details))
         try:
+            folder.mkdir(parents=True, exist_ok=True)  # there is none of a job that was lost
             write_whole(folder / RESULT, json.dumps(asdict(result), indent=1))
         except OSError as error:
             return unrecorded(result, error)

@@ -23,7 +23,8 @@ class PlanError(AssayError):
 
 @dataclass(frozen=True)
 class Schedule:
-    """When and on what a test runs: every suite x config x simulator named here."""
+    """When and on what a test runs: every suite x config x simulator named here. apart: jobs that a network is cut
+    into, 0 for one."""
 
     suites: tuple[str, ...]
     configs: tuple[str, ...] = ("",)
@@ -34,6 +35,7 @@ class Schedule:
     needs: tuple[str, ...] = ()
     coverage: bool = False
     timeout_seconds: float = 600.0
+    apart: int = 0
 
     def __post_init__(self) -> None:
         unknown = set(self.suites) - set(SUITES)
@@ -41,6 +43,10 @@ class Schedule:
             raise PlanError(f"suites are {self.suites}, must be among {', '.join(SUITES)}")
         if self.items < 1 or self.chunk < 0:
             raise PlanError(f"items is {self.items} and chunk {self.chunk}, must be at least 1 and 0")
+        if self.apart < 0 or self.apart == 1:
+            raise PlanError(f"apart is {self.apart}, must be at least 2, or 0 for one job")
+        if self.apart and self.items > 1:
+            raise PlanError(f"items is {self.items}, must be 1 where a network is cut apart")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from compiler.program import Layer
 from tb.job import Action
 from tb.launch import described, prepare_folder, prepared_network, result_of, simulate, sliced
 from tb.model import built_model
@@ -29,11 +30,6 @@ class Part:
 
     number: int
     made: Stimulus
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of one image."""
-        return sum(layer.macs for layer in self.made.program.layers)
 
 
 def run_apart(
@@ -58,16 +54,16 @@ def run_apart(
     prepare_folder(folder)
     built_model(variant, config, simulator)  # once, before several want it
     numbers = range(len(whole.program.layers))
-    shares = _shares([Part(number, sliced(variant, sizes, whole, str(number))) for number in numbers], jobs)
+    shares = [alone(variant, sizes, whole, share) for share in share_out(whole.program.layers, jobs)]
 
     def simulated(number: int) -> dict[int, RequestOutcome]:
-        return _simulate(variant, config, simulator, shares[number], folder / f"job{number}", seed)
+        return simulate_share(variant, config, simulator, shares[number], folder / f"job{number}", seed)
 
     outcomes: dict[int, RequestOutcome] = {}
     with ThreadPoolExecutor(jobs) as pool:
         for found in pool.map(simulated, range(len(shares))):
             outcomes |= found
-    outcome = _joined(whole, [outcomes[number] for number in numbers], sizes)
+    outcome = joined(whole, numbers, [outcomes[number] for number in numbers], sizes)
     places = {
         "log": str(folder),
         "trace": "",
@@ -77,29 +73,39 @@ def run_apart(
     return result_of(outcome, sizes) | places | described(made, whole, variant, config, simulator, seed)
 
 
-def _shares(parts: Sequence[Part], jobs: int) -> list[list[Part]]:
-    """As many lists, of about equal work: the largest layer to the list that has least."""
-    shares: list[list[Part]] = [[] for _ in range(jobs)]
+def share_out(layers: Sequence[Layer], jobs: int) -> list[list[int]]:
+    """The numbers of the layers in as many lists, of about equal work, none of them empty: the largest layer to the
+    list that has least."""
+    shares: list[list[int]] = [[] for _ in range(jobs)]
     work = [0] * jobs
-    for part in sorted(parts, key=lambda part: -part.macs):
+    for number in sorted(range(len(layers)), key=lambda number: -layers[number].macs):
         least = work.index(min(work))
-        shares[least].append(part)
-        work[least] += part.macs
+        shares[least].append(number)
+        work[least] += layers[number].macs + 1  # so that layers without any are spread too
     return [share for share in shares if share]
 
 
-def _simulate(
+def alone(variant: str, sizes: Any, whole: Stimulus, numbers: Sequence[int]) -> list[Part]:
+    """Each of these layers as a program of its own."""
+    return [Part(number, sliced(variant, sizes, whole, str(number))) for number in numbers]
+
+
+def simulate_share(
     variant: str, config: str, simulator: str, share: Sequence[Part], folder: Path, seed: int
 ) -> dict[int, RequestOutcome]:
+    """The outcome of each part, one after the other in one simulation."""
     prepare_folder(folder)
     requests = [request(part.made, folder, f"layer{part.number}", seed, [part.made.images]) for part in share]
     _, outcomes = simulate(variant, config, simulator, requests, folder, seed)
     return {part.number: outcome for part, outcome in zip(share, outcomes, strict=True)}
 
 
-def _joined(whole: Stimulus, outcomes: Sequence[RequestOutcome], config: Any) -> RequestOutcome:
-    """The outcome of all layers as if one request had run them; it passes only if each of them did."""
-    names = [layer.name for layer in whole.program.layers]
+def joined(
+    whole: Stimulus, numbers: Sequence[int], outcomes: Sequence[RequestOutcome], config: Any
+) -> RequestOutcome:
+    """The outcome of the layers with these numbers as if one request had run them; it passes only if each of them
+    did."""
+    names = [whole.program.layers[number].name for number in numbers]
     pairs = list(zip(names, outcomes, strict=True))
     return RequestOutcome(
         name=whole.program.network,

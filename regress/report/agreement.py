@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from regress.job import Result, Verdict
+from regress.parts import SHARE
 from regress.report.results import read_results
 
 COMPARED = ("stimulus", "cycles", "layers", "items", "phases")
-Place = tuple[str, str, str, int]
+Place = tuple[str, str, str, int, str]
 
 
 def report(*, regression: str, **_: object) -> dict[str, Any]:
@@ -25,12 +26,13 @@ def report(*, regression: str, **_: object) -> dict[str, Any]:
 
 
 def by_place(results: Iterable[Result]) -> dict[Place, list[Result]]:
-    """The passing simulations by test, variant, config and first item."""
+    """The passing simulations by test, variant, config, first item and part of a network."""
     groups: dict[Place, list[Result]] = defaultdict(list)
     for result in results:
         if result.verdict is Verdict.PASS and "cycles" in result.details:
             job = result.job
-            groups[job["test"], job["variant"], job["config"], job["first"]].append(result)
+            part = str(job.get("options", {}).get(SHARE, ""))
+            groups[job["test"], job["variant"], job["config"], job["first"], part].append(result)
     return groups
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -103,6 +104,62 @@ def die(**_: object) -> dict[str, Any]:
 
 def sleep(*, folder: Path, **_: object) -> dict[str, Any]:
     """Takes for ever, and says so first."""
-    (folder / "started").touch()
+    (folder / "started.part").write_text(str(os.getpid()))
+    (folder / "started.part").rename(folder / "started")
     time.sleep(600)
     return {"verdict": "pass", "checked": 1}
+
+
+def wait_first(*, folder: Path, mark: str, **_: object) -> dict[str, Any]:
+    """Passes, but for the first time: then it takes for ever, and tells in the file `mark` its parent, itself and a
+    process that it has started."""
+    if Path(mark).exists():
+        return {"verdict": "pass", "checked": 1, "cycles": 7, "log": str(folder / "run.log")}
+    child = subprocess.Popen(["sleep", "600"])
+    scratch = Path(f"{mark}.part")
+    scratch.write_text(f"{os.getppid()} {os.getpid()} {child.pid}")
+    scratch.rename(mark)
+    time.sleep(600)
+    return {"verdict": "fail"}
+
+
+def kill_worker(**_: object) -> dict[str, Any]:
+    """Kills the process that started it."""
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(600)
+    return {"verdict": "fail"}
+
+
+def tell_environment(*, name: str, **_: object) -> dict[str, Any]:
+    """What an environment variable says."""
+    return {"verdict": "pass", "checked": 1, "value": os.environ.get(name)}
+
+
+def part(*, share: tuple[int, int], wrong: int = 0, lost: str = "", **_: object) -> dict[str, Any]:
+    """Some of four layers, of 100 cycles each. wrong: the part that fails; lost: a layer that no part runs."""
+    whole = [f"layer{number}" for number in range(4)]
+    mine = [name for name in whole[share[0] - 1 :: share[1]] if name != lost]
+    figures: dict[str, Any] = {
+        "cycles": 100,
+        "compute_cycles": 100,
+        "stalls": {"read": 0, "write": 0, "dependency": 0},
+        "bytes_read": 6,
+        "bytes_written": 4,
+        "macs": 50,
+        "macs_skipped": 0,
+        "equal": True,
+    }
+    return {
+        "verdict": "pass",
+        "failures": ["layer0 is wrong"] if share[0] == wrong else [],
+        "whole": whole,
+        "part_layers": [{"name": name, **figures} for name in mine],
+        "cycles": 100 * len(mine),
+        "checked": 8,
+        "tensors": 1,
+        "program_bytes": 3,
+        "images": 1,
+        "stimulus": "abc",
+        "network": "net",
+        "settings": {},
+    }

@@ -10,7 +10,7 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from regress.report import agreement, repeat
 from regress.report.junit import write_junit
 from regress.runner import Runner
 from regress.testplan import Report, Schedule, Test, Testplan
+from regress.tests.waiting import wait_for
 
 
 def job(function: str = "simulate", verdict: str = "pass", **changes: Any) -> Job:
@@ -95,14 +96,6 @@ def test_stopping_ends_what_runs_and_starts_nothing_more(tmp_path: Path) -> None
     assert [result.verdict for result in results] == [Verdict.STOPPED, Verdict.STOPPED]
 
 
-def wait_for(file: Path, seconds: float = 90.0) -> None:
-    """Return when the file is there."""
-    end = time.monotonic() + seconds
-    while not file.exists():
-        assert time.monotonic() < end, f"{file} does not appear"
-        Event().wait(0.02)
-
-
 def regression(folder: Path, *verdicts: str) -> Regression:
     """A regression of fake runs that end as told."""
     schedules = tuple(
@@ -143,9 +136,11 @@ def test_interrupt_keeps_what_finished(tmp_path: Path, times: int) -> None:
 # Who starts the tests in the background has the interrupt ignored.
 INTERRUPTED = """
 import io, signal, sys
+from contextlib import nullcontext
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from rich.console import Console
+from regress.farm.local import Local
 from regress.plan import Selection
 from regress.regression import Regression
 from regress.testplan import Schedule, Test, Testplan
@@ -154,7 +149,10 @@ def test(name, config, function):
     run = Schedule(("ci",), (config,), ("fake",))
     return Test(name, "g", "s", "c", fake + function, ("systolic",), (run,))
 plan = Testplan((test("t", "pass", "simulate"), test("t", "sleep", "sleep")))
-sys.exit(Regression(plan, Selection("ci", fresh=True), 2, Path({folder!r}), Console(file=io.StringIO())).run())
+with nullcontext() as place:
+    words = (plan, Selection("ci", fresh=True), 2, Path({folder!r}), Console(file=io.StringIO()))
+    code = Regression(*words, place=place or Local()).run()
+sys.exit(code)
 """
 
 

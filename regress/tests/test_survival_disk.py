@@ -19,6 +19,7 @@ import pytest
 from rich.console import Console
 
 from regress.execute import RESULT, perform
+from regress.farm.place import Ended
 from regress.history.store import Run, history_file, opened, record, runs
 from regress.job import Job, Result, Verdict
 from regress.memory import Memory
@@ -74,7 +75,7 @@ def test_a_failure_on_a_full_disk_is_none_of_the_design(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("status", "told"), [(1, "ended with status 1"), (None, "did not end in time")])
 def test_no_result_on_a_full_disk_is_told_so(tmp_path: Path, status: int | None, told: str) -> None:
     (tmp_path / "room.part").symlink_to("/dev/full")
-    details = read_details(job("a"), tmp_path, status)
+    details = read_details(job("a"), tmp_path, Ended(status, 1.0))
     assert details["verdict"] is Verdict.BROKEN
     assert details["message"] == f"{told} and left no result; {NO_ROOM}: {tmp_path}"
 

@@ -14,15 +14,23 @@ import pytest
 
 from host.protocol import DeviceError, DeviceTimeout
 from regress.execute import perform
+from regress.farm.place import Ended
 from regress.job import Job, Verdict
 from regress.reading import read_details
 from regress.simulators import icarus
 from regress.simulators.heartbeat import FILE, STILL_SECONDS, beat, told_beat
 from regress.tests.fake_icarus import fake_icarus
-from rtl.lib.registers import Error
+from rtl.lib.registers import Error, Status
 from tb.finding import Kind
 from tb.heartbeat import FIRST_CYCLES, MOST_CYCLES, keep_beating, next_step
 from tb.sequences import RequestSequence
+
+
+class Busy:
+    """A host whose accelerator is busy, its watchdog off."""
+
+    async def read(self, name: str) -> int:
+        return int(Status.BUSY) if name == "STATUS" else 0
 
 
 @pytest.mark.parametrize(
@@ -37,10 +45,10 @@ def test_too_many_cycles_are_a_finding_with_its_cycle(error: Any, kind: Kind) ->
     scoreboard = SimpleNamespace(unfinished=lambda: ("conv1", "convolution"), abandon=lambda: abandoned)
     sequence: Any = object.__new__(RequestSequence)
     sequence.env = SimpleNamespace(
-        catch_up=lambda: None, scoreboard=scoreboard, bench=SimpleNamespace(cycle=1234)
+        catch_up=lambda: None, scoreboard=scoreboard, bench=SimpleNamespace(cycle=1234), host=Busy()
     )
     sequence.outcome = SimpleNamespace(failures=[])
-    sequence._stopped(error)
+    asyncio.run(sequence._stopped(error))
     (found,) = sequence.outcome.failures
     assert (found.kind, found.cycle, found.layer) == (kind, 1234, "conv1")
 
@@ -69,20 +77,22 @@ def job(order: str, **options: Any) -> Job:
 
 def test_a_job_beyond_its_time_limit_whose_cycles_stand_still(tmp_path: Path) -> None:
     beaten(tmp_path, 4321, STILL_SECONDS + 20)
-    found = read_details(job(""), tmp_path, None)
+    found = read_details(job(""), tmp_path, Ended(None, 1.0))
     assert (found["verdict"], found["findings"][0]["kind"]) == (Verdict.FAIL, "time-out")
     assert "did not end within 7 s: simulated time stands still, in cycle 4,321" in found["message"]
 
 
 def test_a_job_beyond_its_time_limit_whose_cycles_go_on(tmp_path: Path) -> None:
     beaten(tmp_path, 4321, 0.5)
-    found = read_details(job(""), tmp_path, None)
+    found = read_details(job(""), tmp_path, Ended(None, 1.0))
     assert found["message"] == "did not end within 7 s: simulated time went on, to cycle 4,321"
 
 
 def test_a_job_beyond_its_time_limit_without_a_heartbeat(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("garbage")
-    assert read_details(job(""), tmp_path, None)["message"].endswith("the design hangs or is too slow")
+    assert read_details(job(""), tmp_path, Ended(None, 1.0))["message"].endswith(
+        "the design hangs or is too slow"
+    )
 
 
 def test_a_simulator_beyond_its_own_time_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from regress.execute import JOB, RESULT
+from regress.farm.place import Ended
 from regress.job import Job, Verdict
 from regress.reading import LOG, read_details
 from regress.runner import Runner
@@ -67,7 +68,7 @@ def job(function: str, **changes: Any) -> Job:
 def test_a_result_that_is_garbage_is_broken(tmp_path: Path, content: bytes) -> None:
     (tmp_path / RESULT).write_bytes(content)
     (tmp_path / LOG).write_text("last words")
-    details = read_details(job("write"), tmp_path, 0)
+    details = read_details(job("write"), tmp_path, Ended(0, 1.0))
     assert details["verdict"] is Verdict.BROKEN
     assert details["message"].startswith("result.json cannot be believed: ")
     assert details["message"].isprintable() and "last words" in details["message"]
@@ -83,7 +84,7 @@ def test_a_good_result_is_believed(tmp_path: Path) -> None:
         "layers": [{}],
     }
     (tmp_path / RESULT).write_text(json.dumps(good))
-    details = read_details(job("write"), tmp_path, 0)
+    details = read_details(job("write"), tmp_path, Ended(0, 1.0))
     assert (details["verdict"], details["message"]) == (Verdict.FAIL, "a b")
     assert details["findings"] == [FOUND]
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from regress.job import Result, Verdict
+from regress.parts import is_whole
 from regress.plan import REPORT
 from regress.triage.signature import Failure, Signature, failures
 from tb.finding import Checker
@@ -47,10 +48,10 @@ class Group:
 
 
 def grouped(results: Iterable[Result]) -> list[Group]:
-    """The groups of all results that did not pass, the largest first. A report that fails beside a test is left out: it
-    tells of the same."""
+    """The groups of all results that did not pass, the largest first. A report, or the whole of a
+    network's parts, that fails beside a test is left out: it tells of the same."""
     bad = [result for result in results if result.bad and result.verdict is not Verdict.STOPPED]
-    tests = [result for result in bad if not result.name.startswith(REPORT)]
+    tests = [result for result in bad if not (result.name.startswith(REPORT) or is_whole(result))]
     found = [failure for result in tests or bad for failure in failures(result)]
     groups = [Group(tuple(sorted(members, key=telling))) for members in linked(found)]
     return sorted(groups, key=lambda group: -len(group.members))

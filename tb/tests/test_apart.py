@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tb.apart import _joined
+from tb.apart import joined, share_out
 from tb.finding import Finding, Kind
 from tb.launch import result_of
 from tb.outcome import RequestOutcome, layer_record
@@ -33,14 +33,22 @@ def outcome(*equal: bool, values: int = 7, failures: tuple[str, ...] = ()) -> Re
     )
 
 
-def joined(*outcomes: RequestOutcome) -> dict[str, Any]:
-    return result_of(_joined(WHOLE, outcomes, CONFIG), CONFIG)
+def result(*outcomes: RequestOutcome) -> dict[str, Any]:
+    return result_of(joined(WHOLE, range(len(outcomes)), outcomes, CONFIG), CONFIG)
+
+
+def test_layers_are_shared_out_once_by_their_work() -> None:
+    layers: Any = [SimpleNamespace(macs=macs) for macs in (5, 0, 9, 4, 0)]
+    assert share_out(layers, 2) == [[2, 1, 4], [0, 3]]
+    assert share_out(layers, 1) == [[2, 0, 3, 1, 4]]
+    assert sorted(number for share in share_out(layers, 9) for number in share) == [0, 1, 2, 3, 4]
+    assert len(share_out(layers, 9)) == 5
 
 
 def test_layers_are_summed_and_pass_together() -> None:
-    result = joined(outcome(True, True), outcome(True))
-    assert (result["verdict"], result["cycles"], result["checked"]) == ("pass", 300, 14)
-    first, second = result["layers"]
+    found = result(outcome(True, True), outcome(True))
+    assert (found["verdict"], found["cycles"], found["checked"]) == ("pass", 300, 14)
+    first, second = found["layers"]
     assert (first["name"], first["cycles"], first["stalls"]["read"], first["bytes_read"]) == (
         "a",
         200,
@@ -59,5 +67,5 @@ def test_layers_are_summed_and_pass_together() -> None:
     ],
 )
 def test_one_layer_that_does_not_pass_fails_the_network(bad: RequestOutcome, line: str) -> None:
-    result = joined(outcome(True), bad)
-    assert (result["verdict"], result["failures"]) == ("fail", [line])
+    found = result(outcome(True), bad)
+    assert (found["verdict"], found["failures"]) == ("fail", [line])
