@@ -177,7 +177,7 @@ class Regression:
         facts["wall_seconds"] = time.monotonic() - begin
         facts["groups"] = list(groups)
         self.attempt(RESULTS, lambda: write_results(self.folder, facts, results))
-        self.attempt(JUNIT, lambda: write_junit(self.folder / JUNIT, self.selection.suite, results))
+        self.attempt(JUNIT, lambda: write_junit(self.folder / JUNIT, self.selection.suite, results, groups))
         return facts
 
     def show(self, results: Sequence[Result]) -> None:

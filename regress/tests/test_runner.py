@@ -208,3 +208,19 @@ def test_junit_holds_any_message(tmp_path: Path) -> None:
     assert (
         failure is not None and failure.get("message") == "bad ? <&>" and failure.text == "repeat with: again"
     )
+
+
+def test_junit_names_the_files_of_what_did_not_pass(tmp_path: Path) -> None:
+    for name in ("output.log", "dump.fst"):
+        (tmp_path / name).write_text("x")
+    bad = Result("a/b", Verdict.FAIL, "m", 1.0, folder=str(tmp_path))
+    groups = [
+        {"first": {"job": "a/b"}, "again": {"wave": str(tmp_path / "dump.fst"), "save": str(tmp_path / "no")}}
+    ]
+    write_junit(tmp_path / "j.xml", "ci", [bad, Result("a/c", Verdict.PASS, "", 1.0)], groups)
+    first, second = ElementTree.parse(tmp_path / "j.xml").getroot()[0]
+    assert (first.findtext("system-out") or "").splitlines() == [
+        f"[[ATTACHMENT|{tmp_path / 'output.log'}]]",
+        f"[[ATTACHMENT|{tmp_path / 'dump.fst'}]]",
+    ]
+    assert second.find("system-out") is None

@@ -26,8 +26,10 @@ from regress.triage.known import gone, judged
 from regress.triage.rerun import AFTER, BEFORE, MOST, Ending, narrowed, rerun, saved, with_waves
 from regress.triage.signature import failures
 from regress.waves.fst import Wave
+from regress.waves.labels import Labels
 from tb.finding import Finding, Kind, to_plain
 from tb.systolic.random_layers import run
+from tb.tracks import LAYER_SHIFT, TILE_SHIFT
 
 WRONG = Finding(
     Kind.OFF_BY_ONE, "conv1: expected 1, got 2", "conv1", "convolution 3x3", "conv1", (0, 1, 2, 3), 1, 2,
@@ -289,3 +291,12 @@ def test_waves_of_a_failing_run_open_at_the_mismatch(tmp_path: Path) -> None:
     marker = next(line for line in save.read_text().splitlines() if line.startswith("*")).split()[1]
     assert int(marker) == Wave(wave).time(250)
     assert ".filter" in save.read_text()
+
+
+def test_the_tile_of_a_wrong_value_is_its_instruction_and_what_the_write_holds() -> None:
+    wrong = other(WRONG, writer="instruction 7", address=0x40)
+    key = 2 << LAYER_SHIFT | 7 << TILE_SHIFT | 0x40
+    words = Labels(tiles={7: "POST rows=4"}, elements={key: "conv1 (y 3, x 0, c 16 to 31)"}, layer=2)
+    assert words.tile(wrong) == "instruction 7: POST rows=4, conv1 (y 3, x 0, c 16 to 31)"
+    assert replace(words, tiles={}).tile(wrong) == "instruction 7: conv1 (y 3, x 0, c 16 to 31)"
+    assert replace(words, layer=None).tile(wrong) == words.tile(other(wrong, writer="")) == ""

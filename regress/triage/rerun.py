@@ -41,12 +41,14 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True)
 class Rerun:
-    """finding: what was found then; wave, save: the files, '' for none."""
+    """finding: what was found then; wave, save: the files, '' for none; tile: which instruction wrote the wrong value,
+    with its operands, and what the write holds."""
 
     ending: Ending
     finding: Finding | None = None
     wave: str = ""
     save: str = ""
+    tile: str = ""
 
 
 def told_before(runs: Sequence[Mapping[str, Any]], groups: Sequence[Group]) -> list[Rerun]:
@@ -65,7 +67,7 @@ def _mark(first: Mapping[str, Any]) -> tuple[str, int | None, str]:
 
 def _from_plain(raw: Mapping[str, Any]) -> Rerun:
     finding = from_plain(raw["finding"]) if raw["finding"] else None
-    return Rerun(Ending(raw["ending"]), finding, raw["wave"], raw["save"])
+    return Rerun(Ending(raw["ending"]), finding, raw["wave"], raw["save"], raw.get("tile", ""))
 
 
 def rerun(groups: Sequence[Group], perform: Perform) -> list[Rerun]:
@@ -110,7 +112,8 @@ def _ending(alone: Seen | None, whole: Seen | None) -> Rerun:
         return Rerun(Ending.GONE)
     result, finding = again
     wave, save = saved(result, finding)
-    return Rerun(Ending.ALONE if alone else Ending.STATE, finding, wave, save)
+    tile = labels(ROOT / Path(wave).parent, finding).tile(finding) if wave else ""
+    return Rerun(Ending.ALONE if alone else Ending.STATE, finding, wave, save, tile)
 
 
 def plain(job: Job) -> Job:

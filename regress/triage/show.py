@@ -27,6 +27,7 @@ def _again(again: Rerun) -> Iterator[str]:
     """How the first failure behaved when it was run again."""
     if again.ending is Ending.NOT_RUN:
         return
+    yield from [f"tile: {again.tile}"] if again.tile else []
     yield str(again.ending)
     if again.wave:
         yield f"waves: gtkwave {again.save}"
@@ -72,4 +73,5 @@ def _as_data(again: Rerun) -> dict[str, Any]:
         "finding": to_plain(finding) if finding else None,
         "wave": again.wave,
         "save": again.save,
+        "tile": again.tile,
     }

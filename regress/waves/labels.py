@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from compiler.program import Program
+from tb.finding import Finding
 from tb.records import Records, tap_type
-from tb.tracks import element_words, layer_words, tile_words
+from tb.tracks import LAYER_SHIFT, TILE_SHIFT, element_words, layer_words, tile_words
 from tb.variants import find_config
 
 Words = Mapping[int, str]
 TAPS = "taps.bin"
+WRITER = "instruction "  # how a finding names it
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,16 @@ class Labels:
     tiles: Words = field(default_factory=dict)
     elements: Words = field(default_factory=dict)
     layer: int | None = None
+
+    def tile(self, finding: Finding) -> str:
+        """The instruction that wrote what is wrong, with its operands, and the elements that the write holds; '' where
+        nobody knows."""
+        number = finding.writer.removeprefix(WRITER)
+        if self.layer is None or finding.address is None or not number.isdigit():
+            return ""
+        key = self.layer << LAYER_SHIFT | int(number) << TILE_SHIFT | finding.address
+        told = [self.tiles.get(int(number), ""), self.elements.get(key, "")]
+        return f"{finding.writer}: {', '.join(filter(None, told))}" if any(told) else ""
 
 
 def read_labels(file: Path, layer: int | str | None) -> Labels:
