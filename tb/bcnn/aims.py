@@ -6,21 +6,12 @@ import random
 from collections.abc import Iterator, Sequence
 
 from rtl.bcnn.config import CHUNK
-from rtl.lib.registers import Error
+from tb.aims import disturbance_aims
 from tb.bcnn.coverage import NO_YES, POSSIBLE_STALLS
 from tb.bcnn.network_graph import Contents
 from tb.bcnn.network_item import PORTS, Cut, Kernel, Padding, Pool, Stride, Wanted
 from tb.bcnn.strata import Circumstances, circumstances, contents, wishes
 from tb.coverage import Bin
-from tb.job import Action, Phase
-
-CODES = {
-    Action.READ_ERROR: Error.BUS_READ,
-    Action.WRITE_ERROR: Error.BUS_WRITE,
-    Action.WATCHDOG: Error.WATCHDOG,
-    Action.BAD_HASH: Error.CONFIG_MISMATCH,
-    Action.BAD_REQUEST: Error.BAD_REQUEST,
-}
 
 
 def aims(config: str, index: int, seed: int) -> Iterator[Bin]:
@@ -125,11 +116,7 @@ def _stalls(layers: Sequence[Wanted], filled: Contents) -> Iterator[Bin]:
 
 
 def _requests(under: Circumstances) -> Iterator[Bin]:
-    if under.action is Action.SOFT_RESET:
-        yield "reset", (str(under.phase),)
-    elif under.action in CODES:
-        phase = Phase.LATER if under.action is Action.WRITE_ERROR else under.phase
-        yield "error", (CODES[under.action].name, str(phase))
+    yield from disturbance_aims(under.action, under.phase)
     single = len(under.batches) == 1
     queued = "one" if single else "apart" if under.pause else "back to back"
     yield "requests", (queued, "more" if sum(under.batches) > len(under.batches) else "one")

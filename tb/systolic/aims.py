@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from rtl.lib.registers import Error
 from rtl.systolic.isa import Sparsity
+from tb.aims import disturbance_aims
 from tb.coverage import Bin
-from tb.job import Action, Phase
+from tb.job import Phase
 from tb.systolic.layer_item import Corner, Fusion, Kernel, Operator, Precision, Stride, Tiles
 from tb.systolic.strata import Circumstances, circumstances, is_graph, stratum
 
-CODES = {
-    Action.READ_ERROR: Error.BUS_READ,
-    Action.WRITE_ERROR: Error.BUS_WRITE,
-    Action.WATCHDOG: Error.WATCHDOG,
-    Action.BAD_INSTRUCTION: Error.ILLEGAL_INSTRUCTION,
-    Action.BAD_OPERAND: Error.OPERAND_RANGE,
-    Action.BAD_HASH: Error.CONFIG_MISMATCH,
-    Action.BAD_REQUEST: Error.BAD_REQUEST,
-}
 FULL_RATE = 256  # beats in 256 cycles: one in every cycle
 Classes = Mapping[str, int]
 
@@ -27,7 +18,7 @@ Classes = Mapping[str, int]
 def aims(config: str, index: int, seed: int) -> Iterator[Bin]:
     """What item number `index` is likely to hit."""
     under = circumstances(index, seed)
-    yield from _disturbance(under)
+    yield from _requests(under)
     if under.phase is Phase.LATER or is_graph(index):
         return  # a small graph, whose layers are free
     classes = stratum(index, config)
@@ -69,12 +60,7 @@ def _stalls(classes: Classes, under: Circumstances) -> Iterator[Bin]:
                 yield "sparse stall", (Sparsity(classes["sparsity"]).name, kind)
 
 
-def _disturbance(under: Circumstances) -> Iterator[Bin]:
-    if under.action is Action.SOFT_RESET:
-        yield "reset", (str(under.phase),)
-    elif under.action in CODES:
-        # A layer is stored when its results are complete: the error of a write is told later than it is asked for.
-        phase = Phase.LATER if under.action is Action.WRITE_ERROR else under.phase
-        yield "error", (CODES[under.action].name, str(phase))
+def _requests(under: Circumstances) -> Iterator[Bin]:
+    yield from disturbance_aims(under.action, under.phase)
     queued = "back to back" if len(under.batches) > 1 else "one"
     yield "requests", (queued, "more" if sum(under.batches) > len(under.batches) else "one")
