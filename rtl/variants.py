@@ -29,6 +29,7 @@ PARTS = {
     "programs": "tb.{}.programs",
     "coverage": "tb.{}.coverage",
     "waves": "tb.{}.waves",
+    "stages": "tb.{}.stages",
 }
 NEEDED = ("config", "compiler", "programs")  # beside top.py, or VERILOG in config.py
 TESTPLAN = "testplan.toml"

@@ -54,14 +54,14 @@ def run(
     contract = (save(made, work, "own")[0], save(foreign, work, "foreign")[0])
     requests = [
         request(
-            made, work, f"{action} in {phase}", seed + number, images,
+            made, work, f"{action} in {phase}", seed + number, images, trace,
             action=action, phase=phase, delay=delay(action, phase, made),
         )
         for number, (action, phase) in enumerate(actions)
     ]  # fmt: skip
     requests += [
         request(
-            made, work, f"bad operand {number}", seed, images,
+            made, work, f"bad operand {number}", seed, images, trace,
             action=Action.BAD_OPERAND, phase=Phase.FIRST, delay=1, operand=number,
         )
         for number in range(len(bad_operands(variant, find_config(variant, config))))

@@ -85,8 +85,9 @@ def run_network(
 
     def simulated(part: Stimulus, place: Path) -> tuple[Outcome, RequestOutcome]:
         item = request(
-            part, place, "network", seed, batches(part.images, batch), memory=memory, taps=not outputs_only
-        )
+            part, place, "network", seed, batches(part.images, batch), recording is not None, memory=memory,
+            taps=not outputs_only,
+        )  # fmt: skip
         done, (outcome,) = simulate(
             variant, config, simulator, [item], place, seed, recording=recording, coverage=coverage,
             timeout_seconds=timeout_seconds,

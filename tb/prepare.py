@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from compiler.program import Program, element_type
 from compiler.program_file import to_bytes
-from golden.ir import Graph, Node
+from golden.ir import Conv2D, FullyConnected, Graph, Node
+from golden.run import accumulate
 from golden.run import run as run_golden
 from regress.simulators.cache import cache_root, get_or_build
 from rtl.variants import homes
@@ -33,6 +34,7 @@ PROGRAM_SOURCES = (
     "rtl/lib/registers.py",
 )
 TENSORS, PROGRAM = "tensors.npz", "network.program"
+SUMS = ".sums.npz"  # beside a request's program
 WORDS = {"Conv2D": "convolution", "FullyConnected": "fully connected", "Pool2D": "pool"}
 PART = 64  # images that golden runs at a time
 
@@ -140,11 +142,29 @@ def save(made: Stimulus, folder: Path, name: str) -> tuple[str, str]:
     return program, data
 
 
+def save_sums(made: Stimulus, file: Path) -> None:
+    """Write what golden's products have before anything is made of them: for each output its int32 accumulators. A
+    golden model of an inner stage, for who looks at waves. Tensors must be all of the graph's."""
+    values = {**made.graph.constants, **made.tensors}
+    products = [node for node in made.graph.nodes if isinstance(node.operator, (Conv2D, FullyConnected))]
+    sums = {node.output: accumulate(made.graph, node, values) for node in products}
+    np.savez(file, **cast(Any, sums))
+
+
 def request(
-    made: Stimulus, folder: Path, name: str, seed: int, batches: Sequence[int], **changes: Any
+    made: Stimulus,
+    folder: Path,
+    name: str,
+    seed: int,
+    batches: Sequence[int],
+    recorded: bool = False,
+    **changes: Any,
 ) -> Request:
-    """Write the stimulus, and the request that runs it."""
-    program, data = save(made, folder, f"{name}".replace("/", "_"))
+    """Write the stimulus, and the request that runs it. recorded: with waves, so that inner stages are of use too."""
+    plain = f"{name}".replace("/", "_")
+    program, data = save(made, folder, plain)
+    if recorded and set(made.tensors) >= {node.output for node in made.graph.nodes}:
+        save_sums(made, folder / f"{plain}{SUMS}")
     return Request(name, program, data, seed, tuple(batches), operators=operators(made.graph), **changes)
 
 

@@ -294,9 +294,10 @@ def test_waves_of_a_failing_run_open_at_the_mismatch(tmp_path: Path) -> None:
 
 
 def test_the_tile_of_a_wrong_value_is_its_instruction_and_what_the_write_holds() -> None:
-    wrong = other(WRONG, writer="instruction 7", address=0x40)
+    wrong = other(WRONG, writer="instruction 7", address=0x40, node="conv1")
     key = 2 << LAYER_SHIFT | 7 << TILE_SHIFT | 0x40
     words = Labels(tiles={7: "POST rows=4"}, elements={key: "conv1 (y 3, x 0, c 16 to 31)"}, layer=2)
     assert words.tile(wrong) == "instruction 7: POST rows=4, conv1 (y 3, x 0, c 16 to 31)"
     assert replace(words, tiles={}).tile(wrong) == "instruction 7: conv1 (y 3, x 0, c 16 to 31)"
+    assert words.tile(other(wrong, node="pool1")) == "instruction 7: POST rows=4"
     assert replace(words, layer=None).tile(wrong) == words.tile(other(wrong, writer="")) == ""

@@ -18,6 +18,7 @@ from regress.job import Job, Result, Verdict, job_from
 from regress.simulators.cache import ROOT
 from regress.triage.groups import Group
 from regress.triage.signature import Failure, failures
+from regress.triage.stages import told_stage
 from regress.waves.fst import Wave
 from regress.waves.labels import Labels, read_labels
 from regress.waves.save_file import write_save_file
@@ -42,13 +43,14 @@ class Ending(StrEnum):
 @dataclass(frozen=True)
 class Rerun:
     """finding: what was found then; wave, save: the files, '' for none; tile: which instruction wrote the wrong value,
-    with its operands, and what the write holds."""
+    with its operands, and what the write holds; stage: the first inner stage that differs from golden."""
 
     ending: Ending
     finding: Finding | None = None
     wave: str = ""
     save: str = ""
     tile: str = ""
+    stage: str = ""
 
 
 def told_before(runs: Sequence[Mapping[str, Any]], groups: Sequence[Group]) -> list[Rerun]:
@@ -67,7 +69,9 @@ def _mark(first: Mapping[str, Any]) -> tuple[str, int | None, str]:
 
 def _from_plain(raw: Mapping[str, Any]) -> Rerun:
     finding = from_plain(raw["finding"]) if raw["finding"] else None
-    return Rerun(Ending(raw["ending"]), finding, raw["wave"], raw["save"], raw.get("tile", ""))
+    return Rerun(
+        Ending(raw["ending"]), finding, raw["wave"], raw["save"], raw.get("tile", ""), raw.get("stage", "")
+    )
 
 
 def rerun(groups: Sequence[Group], perform: Perform) -> list[Rerun]:
@@ -112,8 +116,11 @@ def _ending(alone: Seen | None, whole: Seen | None) -> Rerun:
         return Rerun(Ending.GONE)
     result, finding = again
     wave, save = saved(result, finding)
-    tile = labels(ROOT / Path(wave).parent, finding).tile(finding) if wave else ""
-    return Rerun(Ending.ALONE if alone else Ending.STATE, finding, wave, save, tile)
+    ending = Ending.ALONE if alone else Ending.STATE
+    if not wave:
+        return Rerun(ending, finding)
+    tile = labels(ROOT / Path(wave).parent, finding).tile(finding)
+    return Rerun(ending, finding, wave, save, tile, told_stage(Wave(ROOT / wave), finding))
 
 
 def plain(job: Job) -> Job:

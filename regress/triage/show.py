@@ -28,6 +28,7 @@ def _again(again: Rerun) -> Iterator[str]:
     if again.ending is Ending.NOT_RUN:
         return
     yield from [f"tile: {again.tile}"] if again.tile else []
+    yield from [f"stage: {again.stage}"] if again.stage else []
     yield str(again.ending)
     if again.wave:
         yield f"waves: gtkwave {again.save}"
@@ -74,4 +75,5 @@ def _as_data(again: Rerun) -> dict[str, Any]:
         "wave": again.wave,
         "save": again.save,
         "tile": again.tile,
+        "stage": again.stage,
     }

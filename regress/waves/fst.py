@@ -72,6 +72,12 @@ class Wave:
         numbers = [value for value in self._cycles.values if isinstance(value, int)]
         return (numbers[0], numbers[-1]) if numbers else (0, 0)
 
+    @property
+    def cycles(self) -> list[tuple[int, int]]:
+        """Time and number of every cycle."""
+        pairs = zip(self._cycles.times, self._cycles.values, strict=True)
+        return [(time, number) for time, number in pairs if isinstance(number, int)]
+
     def time(self, cycle: int) -> int | None:
         """When a cycle begins, the last time if there was a reset; None if the file does not have it."""
         found = [

@@ -35,7 +35,8 @@ class Labels:
         if self.layer is None or finding.address is None or not number.isdigit():
             return ""
         key = self.layer << LAYER_SHIFT | int(number) << TILE_SHIFT | finding.address
-        told = [self.tiles.get(int(number), ""), self.elements.get(key, "")]
+        held = self.elements.get(key, "")  # of the last tap with that address: it may be of another tensor
+        told = [self.tiles.get(int(number), ""), held if held.startswith(f"{finding.node} ") else ""]
         return f"{finding.writer}: {', '.join(filter(None, told))}" if any(told) else ""
 
 

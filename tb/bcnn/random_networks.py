@@ -131,18 +131,19 @@ def carry_out(
 ) -> tuple[list[RequestOutcome], Outcome]:
     """Build and simulate; what came of each request, and of the simulation."""
     timing = ControlTiming(skew=item.seed % 4, stall=item.seed % 100)
+    asked = requests(item, folder, recording is not None)
     done, outcomes = simulate(
-        variant, item.config.name, simulator, requests(item, folder), folder, item.seed, timing=timing,
-        recording=recording, coverage=coverage, patience=PATIENCE, watchdog=WATCHDOG,
+        variant, item.config.name, simulator, asked, folder, item.seed, timing=timing, recording=recording,
+        coverage=coverage, patience=PATIENCE, watchdog=WATCHDOG,
     )  # fmt: skip
     return outcomes, done
 
 
-def requests(item: Item, folder: Path) -> list[Request]:
-    """Write the files of all requests."""
+def requests(item: Item, folder: Path, recorded: bool) -> list[Request]:
+    """Write the files of all requests. recorded: with waves."""
     return [
         request(
-            part.made, folder, f"request{number}", item.seed + number, part.under.batches,
+            part.made, folder, f"request{number}", item.seed + number, part.under.batches, recorded,
             memory=part.under.memory, action=part.under.action, phase=part.under.phase,
             delay=part.under.delay, pause=part.under.pause,
         )
