@@ -81,11 +81,12 @@ def test_sums_are_read_when_they_are_complete() -> None:
     config = CONFIGS["mini"]
     lanes, scope = config.layers[0].p, SCOPE.format(layer=0)
     signals = {f"{scope}.finish": Values({10: 1, 20: 0, 30: 1, 40: 1})}
-    for name, values in (
-        ("row", {10: 0, 30: 2, 40: "x"}),
-        ("group", {10: 0, 30: 1}),
-        ("filter", {10: 0, 30: 4}),
-    ):
+    place: dict[str, dict[int, int | str]] = {
+        "row": {10: 0, 30: 2, 40: "x"},
+        "group": {10: 0, 30: 1},
+        "filter": {10: 0, 30: 4},
+    }
+    for name, values in place.items():
         signals[f"{scope}.collecting_spot_{name}"] = Values(values)
     for lane in range(lanes):
         signals[f"{scope}.totals_{lane}"] = Values({10: 15, 20: 9, 30: lane % 8})
