@@ -13,10 +13,10 @@ import pytest
 
 from regress.history.store import Run, record
 from regress.job import Job, Result, Verdict, job_folder
-from regress.report.code.report import LINES
+from regress.report.code.report import LINES, TOGGLES
 from regress.report.page import FILE, write_page
 from regress.report.page.bars import layer_bars
-from regress.report.page.page import CODE, FUNCTIONAL
+from regress.report.page.page import CLOSURE, CODE, FUNCTIONAL
 from regress.report.page.source import annotated
 from regress.report.page.trend import HEIGHT, sparkline
 
@@ -150,6 +150,44 @@ def test_coverage_is_shown_with_the_source(tmp_path: Path) -> None:
     told = words(text)
     assert "75.0%" in told and "3x3, 2" in told and "2/3 lines" in told
     assert text.count('class="line hit"') == 1 and text.count('class="line missed"') == 1
+
+
+def test_closure_has_a_row_for_each_entry_and_an_item_for_a_missing_bin(tmp_path: Path) -> None:
+    entry = {
+        "name": "random_layers", "goal": "every layer is right", "jobs": 4, "ran": 3, "passed": 2, "checked": 1234,
+        "covers": ["layer"], "bins": 4, "hit": 3,
+    }  # fmt: skip
+    missing = {
+        "variant": "systolic", "cross": "layer", "bin": ["3x3", "2"], "item": "random_layers/x/740",
+        "text": "convolution on 14x14x2",
+    }  # fmt: skip
+    cross = {
+        "variant": "systolic", "name": "layer", "axes": ["kernel", "stride"], "bins": 4, "hit": 3, "excluded": 0,
+        "missing": [["3x3", "2"]],
+    }  # fmt: skip
+    ranking = {"items": 9, "of": 154, "file": "ranking.json"}
+    report = result(CLOSURE, entries=[entry], missing=[missing], ranking=ranking)
+    told = words(page(tmp_path, result(FUNCTIONAL, crosses=[cross]), report))
+    for part in (
+        *("every layer is right", "4 (1 skipped)", "67%", "1,234", "3 of 4", "9 of 154 random items"),
+        *("3x3, 2 random_layers/x/740: convolution on 14x14x2", "the 1 bins that are missing"),
+    ):
+        assert part in told
+
+
+def test_signals_that_do_not_toggle_are_listed_the_widest_first(tmp_path: Path) -> None:
+    counts = {"hit": 2, "all": 3}
+    file = {"line": counts, "branch": counts, "toggle": {"hit": 1, "all": 4}, "missed": []}
+    signals = [
+        {"name": f"fifo.{name}", "line": 7, "bits": bits, "toggled": 1, "missed": "7:4 never rise"}
+        for name, bits in (("narrow", 2), ("wide", 8))
+    ]
+    folder = job_folder(tmp_path, CODE)
+    folder.mkdir(parents=True)
+    (folder / TOGGLES).write_text(json.dumps({"rtl/lib/fifo.py": signals}))
+    told = words(page(tmp_path, result(CODE, files={"rtl/lib/fifo.py": file})))
+    assert "25.0% of toggles" in told and "7:4 never rise" in told
+    assert told.index("fifo.wide") < told.index("fifo.narrow")
 
 
 def test_lines_say_whether_they_were_reached(tmp_path: Path) -> None:
