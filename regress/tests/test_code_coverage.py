@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from regress.report.code import report as code_report
 from regress.report.code.exclusions import Exclusion, read_exclusions, without, wrong
 from regress.report.code.lcov import lcov
 from regress.report.code.records import Point, merged, points, read
@@ -161,3 +162,25 @@ def test_records_of_a_real_run_are_read(tmp_path: Path) -> None:
     value = next(signal for signal in signals(counts) if signal.name.endswith(".count"))
     assert (value.bits, value.edges[0]["0->1"] > value.edges[1]["0->1"] > 0) == (16, True)
     assert value.missed.endswith("never fall")
+
+
+def test_records_that_have_not_changed_are_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "coverage.dat"
+    file.write_text(record("rtl/lib/fifo.py", 10, "line", "block", "a", 3))
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(code_report, "coverage_files", lambda run: [file])
+    monkeypatch.setattr(code_report, "read_exclusions", list)
+    first = code_report.report(regression="", folder=tmp_path, least={"line": 1.0})
+    written = (tmp_path / code_report.LCOV).read_text()
+    assert "DA:10,3" in written and first["line"] == {"hit": 1, "all": 1}
+    (tmp_path / code_report.LCOV).unlink()
+    with monkeypatch.context() as context:
+        context.setattr(code_report, "merged", lambda files: pytest.fail("read again"))
+        assert code_report.report(regression="", folder=tmp_path, least={"line": 1.0}) == first
+    assert (tmp_path / code_report.LCOV).read_text() == written
+    file.write_text(record("rtl/lib/fifo.py", 10, "line", "block", "a", 0))
+    assert code_report.report(regression="", folder=tmp_path, least={"line": 1.0})["failures"] == [
+        "line: 0 of 1 are reached, must be 100.0%"
+    ]

@@ -3,47 +3,72 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from regress.report.code.exclusions import read_exclusions, without, wrong
+from regress.report.code.exclusions import Exclusion, read_exclusions, without, wrong
 from regress.report.code.lcov import lcov
 from regress.report.code.records import Point, coverage_files, merged
 from regress.report.code.toggles import Signal, signals
+from regress.simulators.cache import ROOT, cache_root, content_key, get_or_build
 
 FILE, LINES, TOGGLES, LCOV = "code_coverage.json", "lines.json", "toggles.json", "coverage.info"
+DETAILS = "details.json"
+HERE = Path(__file__).parent
 KINDS = ("line", "branch", "toggle")
 
 
 def report(*, regression: str, folder: Path, least: Mapping[str, float], **_: object) -> dict[str, Any]:
     """Merge every run's records and write what others read; skipped when nothing recorded any. least: the share of
     lines or branches below which it fails."""
-    files = list(coverage_files(Path(regression)))
+    files, exclusions = list(coverage_files(Path(regression))), read_exclusions()
     if not files:
         return {"verdict": "skip", "message": "no run recorded coverage"}
-    found, exclusions = merged(files), read_exclusions()
+    # Of jobs that were not run again the records are the same, and there are millions of them.
+    facts = [dict(least), [asdict(each) for each in exclusions], str(date.today())]
+    sources = [*sorted(HERE.glob("*.py")), *(ROOT / each.file for each in exclusions)]
+    key = content_key(facts, [*files, *(file for file in sources if file.exists())], ())
+    made = get_or_build(
+        cache_root() / f"coverage-{key}", lambda scratch: write(scratch, files, exclusions, least)
+    )
+    for name in (FILE, LINES, LCOV, TOGGLES):
+        shutil.copy(made / name, folder / name)
+    details: dict[str, Any] = json.loads((made / DETAILS).read_text())
+    return details
+
+
+def write(
+    folder: Path, files: Sequence[Path], exclusions: Sequence[Exclusion], least: Mapping[str, float]
+) -> None:
+    """Leave the files, and the report's details."""
+    found = merged(files)
     counts = without(found, exclusions)
     by_file = summary(counts)
-    write(folder, counts, by_file)
-    totals = {kind: total(by_file.values(), kind) for kind in KINDS}
-    return {
-        "verdict": "pass",
-        "checked": len(files),
-        "message": ", ".join(f"{kind} {part['hit']}/{part['all']}" for kind, part in totals.items()),
-        "failures": [*wrong(found, exclusions), *below(totals, least)],
-        **totals,
-        "excluded": len(found) - len(counts),
-        "files": by_file,
-    }
-
-
-def write(folder: Path, counts: Mapping[Point, int], by_file: Mapping[str, Any]) -> None:
-    """Leave the files."""
     (folder / FILE).write_text(json.dumps(by_file, indent=1))
     (folder / LINES).write_text(json.dumps(by_line(counts)))
     (folder / LCOV).write_text(lcov(counts))
     (folder / TOGGLES).write_text(json.dumps(by_signal(signals(counts)), indent=1))
+    details = described(len(files), by_file, list(wrong(found, exclusions)), least)
+    (folder / DETAILS).write_text(json.dumps({**details, "excluded": len(found) - len(counts)}))
+
+
+def described(
+    files: int, by_file: Mapping[str, Any], failures: Sequence[str], least: Mapping[str, float]
+) -> dict[str, Any]:
+    """What the report says."""
+    totals = {kind: total(by_file.values(), kind) for kind in KINDS}
+    return {
+        "verdict": "pass",
+        "checked": files,
+        "message": ", ".join(f"{kind} {part['hit']}/{part['all']}" for kind, part in totals.items()),
+        "failures": [*failures, *below(totals, least)],
+        **totals,
+        "files": by_file,
+    }
 
 
 def below(totals: Mapping[str, Mapping[str, int]], least: Mapping[str, float]) -> Iterator[str]:
