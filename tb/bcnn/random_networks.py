@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,7 +99,7 @@ def draw(source: NetworkSource, variant: str, index: int, seed: int, folder: Pat
         Part(kind, under, fill(variant, config, kind, under, seed + number))
         for number, (kind, under) in enumerate(conditions(config, index, seed))
     )
-    return Item(index, f"network {index} ({place})", seed, config, parts)
+    return Item(index, f"network {index} ({os.path.relpath(place)})", seed, config, parts)
 
 
 def conditions(config: Config, index: int, seed: int) -> Iterator[tuple[Contents, Circumstances]]:
