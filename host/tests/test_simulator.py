@@ -103,7 +103,9 @@ def test_a_simulator_that_dies_is_told_at_once(tmp_path: Path) -> None:
         for process in processes_in(tmp_path):
             os.kill(process, signal.SIGKILL)
         begin = time.monotonic()
-        with pytest.raises(TransportError, match=rf"the simulator was killed \(signal 9, SIGKILL\).*see {tmp_path}"):
+        with pytest.raises(
+            TransportError, match=rf"the simulator was killed \(signal 9, SIGKILL\).*see {tmp_path}"
+        ):
             device.wait()
         assert time.monotonic() - begin < 20
         with pytest.raises(TransportError, match="closed"):

@@ -106,7 +106,27 @@ def statements(function: ast.FunctionDef) -> Iterator[tuple[str, ast.AST]]:
         elif isinstance(node, ast.AnnAssign):
             pending += [(name, node.value)] if node.value else []
         elif not isinstance(node, (ast.Raise, ast.Assert, ast.JoinedStr)):
-            pending += [(name, each) for each in ast.iter_child_nodes(node)]
+            width = width_of(node)
+            pending += [(name, each) for each in ast.iter_child_nodes(node) if each is not width]
+            pending += [(name, Width(width))] if width else []
+
+
+class Width(ast.AST):
+    """A signal's number of bits. One more is rarely seen by anybody; one less is the mistake that people make."""
+
+    def __init__(self, constant: ast.Constant) -> None:
+        super().__init__()
+        self.constant = constant
+
+
+def width_of(node: ast.AST) -> ast.Constant | None:
+    """The width in word(8), signed(8), and in what intbv(0)[8:] is cut by."""
+    match node:
+        case ast.Call(func=ast.Name(id="word" | "signed"), args=[ast.Constant(value=int()) as width, *_]):
+            return width
+        case ast.Slice(lower=ast.Constant(value=int()) as width, upper=None):
+            return width
+    return None
 
 
 def _only_remarks(node: ast.AST) -> bool:
@@ -149,6 +169,8 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.expr | ast.stmt, ast.expr 
             yield "operator", node, ast.BoolOp(ast.Or() if isinstance(op, ast.And) else ast.And(), values)
         case ast.UnaryOp(op=ast.Not() | ast.Invert(), operand=operand):
             yield "operator", node, operand
+        case Width(constant=ast.Constant(value=int(value)) as width):
+            yield "constant", width, ast.Constant(value - 1)
         case ast.Constant(value=bool(value)):
             yield "constant", node, ast.Constant(not value)
         case ast.Constant(value=int(value)):

@@ -54,7 +54,13 @@ def test_operators() -> None:
 
 
 def test_constants_of_blocks_alone() -> None:
-    assert changed("constant") == [("4", "5"), ("9", "10"), ("2", "3"), ("False", "True")]
+    assert changed("constant") == [("4", "3"), ("9", "10"), ("2", "3"), ("False", "True")]
+
+
+def test_widths_become_smaller() -> None:
+    text = "@block\ndef a(x):\n    b, c = word(8), Signal(modbv(0)[24:])\n    d = x[3:]\n    return d(2, 1)\n"
+    found = [(mutant.before, mutant.after) for mutant in of_source("x.py", text)]
+    assert found == [("8", "7"), ("0", "1"), ("24", "23"), ("3", "2"), ("2", "3"), ("1", "2")]
 
 
 def test_conditions() -> None:
