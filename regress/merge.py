@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Iterable, Sequence
@@ -16,7 +15,7 @@ from compiler.errors import BadData
 from regress.job import Result, job_folder
 from regress.plan import REPORT, Selection
 from regress.regression import Regression, new_folder, point_at
-from regress.report.results import FILE, read_results
+from regress.report.results import read_run
 from regress.testplan import load_testplan
 from regress.triage.rerun import told_before
 
@@ -39,11 +38,7 @@ def merge(folders: Sequence[Path], console: Console) -> int:
     facts = shards[0].facts
     selection = Selection(facts["suite"], facts["pattern"], facts["seed"])
     whole = Regression(load_testplan(), selection, 1, new_folder(facts["suite"]), console)
-    whole.folder.mkdir(parents=True)
-    point_at(whole.folder)
-    for shard in shards:
-        take_over(shard, whole.folder)
-    results = [result for shard in shards for result in tests(shard)]
+    results = take_over(shards, whole.folder)
     begin = time.monotonic() - max(shard.facts["wall_seconds"] for shard in shards)
     groups = [group for shard in shards for group in shard.facts["groups"]]
     return whole.conclude(results, begin, "", lambda found: told_before(groups, found))
@@ -52,7 +47,7 @@ def merge(folders: Sequence[Path], console: Console) -> int:
 def read_shard(folder: Path) -> Shard:
     """What a machine left. Raises BadData."""
     try:
-        return Shard(folder, json.loads((folder / FILE).read_text()), read_results(folder))
+        return Shard(folder, *read_run(folder))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadData(f"is no folder of a regression: {error}", file=str(folder)) from None
 
@@ -77,9 +72,17 @@ def tests(shard: Shard) -> Iterable[Result]:
     return (result for result in shard.results if not result.name.startswith(REPORT))
 
 
-def take_over(shard: Shard, folder: Path) -> None:
-    """Copy what the shard's jobs left."""
-    for result in tests(shard):
-        source = job_folder(shard.folder, result.name)
-        if source.exists():
-            shutil.copytree(source, job_folder(folder, result.name), ignore=shutil.ignore_patterns("*.fst"))
+def take_over(shards: Iterable[Shard], folder: Path) -> list[Result]:
+    """Make the folder of a new run and copy what the shards' tests left; their results."""
+    folder.mkdir(parents=True)
+    point_at(folder)
+    results = []
+    for shard in shards:
+        for result in tests(shard):
+            results.append(result)
+            source = job_folder(shard.folder, result.name)
+            if source.exists():
+                shutil.copytree(
+                    source, job_folder(folder, result.name), ignore=shutil.ignore_patterns("*.fst")
+                )
+    return results

@@ -18,6 +18,7 @@ from compiler.configurations import short_name
 from compiler.errors import AssayError, BadData, MalformedFile, UnknownName
 from compiler.networks import load
 from compiler.program import Program
+from regress.console import print_lines
 from regress.execute import plain
 from regress.report.networks import speed_line
 from regress.simulators import SimulatorError, find
@@ -175,11 +176,8 @@ def record_waves(
     (first, last), (_, end) = made.cycles, made.all_cycles
     size = f"{made.wave.stat().st_size / 1e6:.1f} MB"
     part = f"cycles {first:,} to {last:,} of {end:,}"
-    for line in (
-        f"waves: {relative(made.wave)}, {part}, {size}",
-        f"open with: gtkwave {relative(made.save)}",
-    ):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    opened = f"open with: gtkwave {relative(made.save)}"
+    print_lines(console, [f"waves: {relative(made.wave)}, {part}, {size}", opened])
     return made.result
 
 
@@ -191,7 +189,7 @@ def bisect_network(
     and SimulatorError."""
 
     def tell(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        print_lines(console, [line])
 
     wanted = Wanted(variant, network, "", config, "", simulator, seed, image, options=asked.options)
     found = Bisection(wanted, jobs, tell).find()
@@ -233,9 +231,9 @@ def show(result: Mapping[str, Any], console: Console) -> None:
     for failure in result["failures"][:SHOWN_FAILURES]:
         console.print(failure, style="red", markup=False, highlight=False, soft_wrap=True)
     if result.get("classes"):
-        console.print(classes_line(result["classes"]), markup=False, highlight=False, soft_wrap=True)
+        print_lines(console, [classes_line(result["classes"])])
     if result.get("trace"):
-        console.print(f"waves: {result['trace']}", markup=False, highlight=False, soft_wrap=True)
+        print_lines(console, [f"waves: {result['trace']}"])
     if result.get("settings"):
         console.print(settings_line(result["settings"]), highlight=False, soft_wrap=True)
     for line in pace_lines(result):

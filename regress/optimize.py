@@ -9,6 +9,7 @@ from rich.console import Console
 
 from compiler.optimizer import Plan, predictor, rows, subject
 from compiler.passes.calibrate import CALIBRATORS
+from regress.console import print_lines
 from regress.network import check_output, write_json
 from regress.report.optimizer import as_json, footnotes, optimizer_table
 
@@ -43,7 +44,6 @@ def optimize(
     given = subject(network, data.calibration, data.images, data.labels, data.count)
     found = tuple(rows(given, chosen, predict))
     console.print(optimizer_table(given, found, f"{given.name} for {variant} {config}"))
-    for line in footnotes(given, found):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    print_lines(console, footnotes(given, found))
     if output:
         write_json(as_json(given, found), Path(output))

@@ -158,16 +158,14 @@ def beyond(jobs: list[Job], selection: Selection) -> list[Job]:
     base, _, number = selection.pattern.rpartition("/")
     if not number.isdigit():
         return []
-    seed = selection.seed
-    return [
-        replace(
-            job,
-            name=selection.pattern,
-            first=int(number),
-            seeds=(run_seed(seed, job.test, job.variant, int(number)),),
-        )
-        for job in [job for job in jobs if base_name(job) == base][:1]
-    ]
+    found = [job for job in jobs if base_name(job) == base]
+    return [further(job, int(number), selection.seed) for job in found[:1]]
+
+
+def further(job: Job, item: int, master: int) -> Job:
+    """A job of one other item of the same test."""
+    seed = run_seed(master, job.test, job.variant, item)
+    return replace(job, name=f"{base_name(job)}/{item}", first=item, seeds=(seed,))
 
 
 def models_first(jobs: list[Job]) -> list[Job]:

@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 
 from compiler.errors import BadData
+from regress.console import print_lines
 from regress.disk import prune
 from regress.farm.choice import Choice, opened
 from regress.farm.local import Local
@@ -34,7 +35,7 @@ from regress.report.networks import network_lines
 from regress.report.page import FILE as PAGE
 from regress.report.page import write_page
 from regress.report.results import FILE as RESULTS
-from regress.report.results import read_results, write_results
+from regress.report.results import read_run, write_results
 from regress.report.show import progress_bar, summary
 from regress.runner import Runner
 from regress.simulators.cache import ROOT
@@ -119,8 +120,7 @@ class Regression:
 
     def tell(self, told: Iterable[str]) -> None:
         """Print lines as they are."""
-        for line in told:
-            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        print_lines(self.console, told)
 
     def remember(self, results: Sequence[Result], begin: float, before: str) -> int:
         """Add the run to the history and hold it against another one, if asked; the exit code of both."""
@@ -183,8 +183,7 @@ class Regression:
     def show(self, results: Sequence[Result]) -> None:
         """The table, how networks ran, and where to read on."""
         self.console.print(summary(results))
-        for line in network_lines(results):
-            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.tell(network_lines(results))
         place = os.path.relpath(self.folder, ROOT)
         same = sum("remembered" in result.details for result in results)
         if same:
@@ -221,10 +220,10 @@ def failed_selection(waves: bool) -> Selection:
     """What did not pass in the last run. Raises BadData when there was none or when all passed."""
     folder = ROOT / "build" / "regress" / "latest"
     try:
-        facts = json.loads((folder / RESULTS).read_text())
+        facts, results = read_run(folder)
     except (OSError, json.JSONDecodeError):
         raise BadData("--failed: there is no run before this one", file=str(folder)) from None
-    names = [result.name for result in read_results(folder) if result.bad]
+    names = [result.name for result in results if result.bad]
     tests = tuple(name for name in names if not name.startswith(REPORT))
     if not tests:
         raise BadData(f"--failed: no test failed in {folder.resolve().name}")

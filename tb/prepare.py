@@ -134,6 +134,11 @@ def _hash(sources: bytes, facts: object) -> str:
     return hashlib.sha256(sources + pickle.dumps(facts)).hexdigest()[:24]
 
 
+def file_stem(request: str) -> str:
+    """How the files of a request begin, by its name."""
+    return request.replace("/", "_")
+
+
 def save(made: Stimulus, folder: Path, name: str) -> tuple[str, str]:
     """Write program and tensors; their file names, for a Request."""
     program, data = f"{name}.program", f"{name}.npz"
@@ -161,7 +166,7 @@ def request(
     **changes: Any,
 ) -> Request:
     """Write the stimulus, and the request that runs it. recorded: with waves, so that inner stages are of use too."""
-    plain = f"{name}".replace("/", "_")
+    plain = file_stem(name)
     program, data = save(made, folder, plain)
     if recorded and set(made.tensors) >= {node.output for node in made.graph.nodes}:
         save_sums(made, folder / f"{plain}{SUMS}")

@@ -12,10 +12,11 @@ from rich.console import Console
 from compiler.errors import BadData
 from regress.closure.further import Planned, plan
 from regress.closure.records import gaps, jobs_of
+from regress.console import print_lines
 from regress.job import Verdict
 from regress.merge import Shard, read_shard, take_over, tests
 from regress.plan import Selection
-from regress.regression import Regression, new_folder, point_at
+from regress.regression import Regression, new_folder
 from regress.simulators.cache import ROOT
 from regress.testplan import load_testplan
 from regress.triage.rerun import rerun
@@ -28,7 +29,7 @@ def close(run: str, workers: int, dry_run: bool, console: Console) -> int:
     """The exit code of old and new together. Raises BadData for what is no whole run."""
     before = read_whole(run)
     if dry_run:
-        tell(console, [*lines(planned(before, before.folder))] or ["nothing is missing"])
+        print_lines(console, [*lines(planned(before, before.folder))] or ["nothing is missing"])
         return 0
     selection = Selection(before.facts["suite"], seed=before.facts["seed"])
     folder, number = new_folder(selection.suite), workers or os.cpu_count() or 1
@@ -49,15 +50,12 @@ def read_whole(run: str) -> Shard:
 def continued(before: Shard, regression: Regression) -> int:
     """Take over what a run has left, run further items, report."""
     begin = time.monotonic() - before.facts["wall_seconds"]
-    regression.folder.mkdir(parents=True)
-    point_at(regression.folder)
-    take_over(before, regression.folder)
-    results = list(tests(before))
+    results = take_over([before], regression.folder)
     for number in range(ROUNDS):
         items = planned(before, regression.folder, {result.name for result in results})
         if not items or any(result.verdict is Verdict.STOPPED for result in results):
             break
-        tell(regression.console, [f"round {number + 1}:", *lines(items)])
+        regression.tell([f"round {number + 1}:", *lines(items)])
         results += regression.perform([each.job for each in items])
     return regression.conclude(results, begin, "", lambda groups: rerun(groups, regression.quietly))
 
@@ -79,9 +77,3 @@ def lines(items: Sequence[Planned]) -> Iterator[str]:
         bins = "; ".join(f"{cross}: {', '.join(values)}" for cross, values in sorted(each.bins))
         yield f"{each.job.name} for {bins}"
         yield f"    {each.text}"
-
-
-def tell(console: Console, told: Sequence[str]) -> None:
-    """Print lines as they are."""
-    for line in told:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)

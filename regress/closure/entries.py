@@ -20,11 +20,12 @@ def rows(
     tests: Iterable[Test], results: Sequence[Result], merged: Mapping[str, Coverage]
 ) -> list[dict[str, Any]]:
     """A row for each entry that ran."""
+    crosses = {variant: list(coverage.as_data(variant)) for variant, coverage in merged.items()}
     found = []
     for test in tests:
         mine = [result for result in results if result.name.split("/")[0] == test.name]
         if mine:
-            found.append({**row(test, mine), **fill(test, merged)})
+            found.append({**row(test, mine), **fill(test, crosses)})
     return found
 
 
@@ -42,14 +43,12 @@ def row(test: Test, mine: Sequence[Result]) -> dict[str, Any]:
     }
 
 
-def fill(test: Test, merged: Mapping[str, Coverage]) -> dict[str, int]:
-    """The bins of the crosses that an entry covers, and how many of them are hit; without what is excluded."""
-    bins = hit = 0
-    for variant in test.variants:
-        for cross in merged[variant].as_data(variant) if variant in merged else ():
-            if cross["name"] in test.covers:
-                bins, hit = bins + cross["bins"], hit + cross["hit"]
-    return {"bins": bins, "hit": hit}
+def fill(test: Test, crosses: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, int]:
+    """The bins of the crosses that an entry covers, and how many of them are hit; without what is excluded. crosses: of
+    each variant, as data."""
+    listed = [cross for variant in test.variants for cross in crosses.get(variant, ())]
+    mine = [cross for cross in listed if cross["name"] in test.covers]
+    return {name: sum(cross[name] for cross in mine) for name in ("bins", "hit")}
 
 
 def told(row: Mapping[str, Any]) -> str:

@@ -16,8 +16,7 @@ from typing import Any
 from compiler.errors import AssayError
 from regress.closure.choose import Item, choose
 from regress.job import Job
-from regress.plan import base_name
-from regress.seeds import run_seed
+from regress.plan import further
 from tb.coverage import Bin
 
 SEARCHED = 4000  # items of each test
@@ -80,10 +79,4 @@ def by_test(jobs: Iterable[Job]) -> Iterator[list[Job]]:
         simulators = [job.simulator for job in mine]
         usual = max(sorted(set(simulators)), key=simulators.count)
         chosen = sorted((job for job in mine if job.simulator == usual), key=lambda job: job.first)
-        yield list({job.config: job for job in chosen}.values())
-
-
-def further(job: Job, index: int, master: int) -> Job:
-    """A job of one item more of the same test."""
-    seed = run_seed(master, job.test, job.variant, index)
-    return replace(job, name=f"{base_name(job)}/{index}", first=index, seeds=(seed,), trace=False)
+        yield list({job.config: replace(job, trace=False) for job in chosen}.values())

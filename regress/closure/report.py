@@ -13,7 +13,7 @@ from regress.closure.entries import rows, told, unclaimed, untested
 from regress.closure.further import plan
 from regress.closure.records import gaps, items, jobs_of, ranked
 from regress.job import Job, Result
-from regress.report.results import FILE, read_results
+from regress.report.results import read_run
 from regress.testplan import load_testplan
 from tb.coverage import Bin, Coverage, merge, read_records, variants
 
@@ -26,10 +26,10 @@ def report(*, regression: str, folder: Path, **_: Any) -> dict[str, Any]:
     """Fails when a test has no entry, an entry no test, or a cross no entry; missing bins are another report's to
     judge."""
     run = Path(regression)
-    results, tests = read_results(run), load_testplan().tests
+    (facts, results), tests = read_run(run), load_testplan().tests
     merged = {name: merge(name, read_records(run, name)) for name in variants()}
     table = rows(tests, results, merged)
-    missing = list(described(run, results, merged))
+    missing = list(described(facts["seed"], results, merged))
     few, every = ranking(run, jobs_of(results), merged)
     (folder / RANKING).write_text(json.dumps(few, indent=1))
     return {
@@ -48,10 +48,10 @@ def report(*, regression: str, folder: Path, **_: Any) -> dict[str, Any]:
 
 
 def described(
-    run: Path, results: Sequence[Result], merged: Mapping[str, Coverage]
+    master: int, results: Sequence[Result], merged: Mapping[str, Coverage]
 ) -> Iterator[dict[str, Any]]:
-    """A row for each bin that is missing, with an item that is after it and what the solver makes of it."""
-    master = int(json.loads((run / FILE).read_text())["seed"])
+    """A row for each bin that is missing, with an item that is after it and what the solver makes of it. master: the
+    run's seed."""
     begin = time.monotonic()
     for variant, coverage in merged.items():
         needed = gaps(coverage)

@@ -20,6 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from regress.console import print_lines
 from regress.memory import hash_sources
 from regress.mutants.score import (
     WANTED,
@@ -165,15 +166,14 @@ class Campaign:
         judged = Judged(mutant.name, fate, mutant.place, job, text, time.monotonic() - begin)
         with self.lock:
             keep(file, judged)
-            self.console.print(line(judged), markup=False, highlight=False, soft_wrap=True)
+            print_lines(self.console, [line(judged)])
 
     def report(self, found: Sequence[Judged]) -> int:
         """The table, the survivors and the score."""
         judged = with_arguments(found, read_arguments(ARGUMENTS))
         self.console.print(table(judged))
-        for each in judged:
-            if each.fate in (Fate.SURVIVED, Fate.TIME, Fate.MODEL, Fate.BROKEN):
-                self.console.print(line(each), markup=False, highlight=False, soft_wrap=True)
+        shown = (Fate.SURVIVED, Fate.TIME, Fate.MODEL, Fate.BROKEN)
+        print_lines(self.console, [line(each) for each in judged if each.fate in shown])
         total = score(judged)
         told = f"{total.killed} of {total.judged} killed by a checker of data, protocol or registers: {total.share:.1%}"
         self.console.print(told, highlight=False)

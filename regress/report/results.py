@@ -32,9 +32,14 @@ def write_results(folder: Path, facts: Mapping[str, Any], results: Sequence[Resu
     return file
 
 
-def read_results(folder: Path) -> list[Result]:
-    """The results of a run's folder. Raises ValueError for a later format."""
+def read_run(folder: Path) -> tuple[dict[str, Any], list[Result]]:
+    """What results.json of a run's folder says, and its results. Raises ValueError for a later format."""
     raw = json.loads((folder / FILE).read_text())
     if raw.get("format") != FORMAT:
         raise ValueError(f"{FILE} is of format {raw.get('format')}, this assay reads {FORMAT}")
-    return [Result.read(item) for item in raw["results"]]
+    return raw, [Result.read(item) for item in raw["results"]]
+
+
+def read_results(folder: Path) -> list[Result]:
+    """The results of a run's folder. Raises ValueError for a later format."""
+    return read_run(folder)[1]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
+
+from regress.job import Job
 
 IVERILOG = """#!/bin/sh
 case "$1" in -V) echo "Icarus Verilog version 11.0 (fake)"; exit;; esac
@@ -16,6 +19,13 @@ pass() { echo '<testsuites><testsuite><testcase name="t"/></testsuite></testsuit
 fail() { echo "<testsuites><testcase name='t'><failure message='$1'/></testcase></testsuites>"; }
 eval "$FAKE_VVP"
 """
+
+
+def icarus_job(order: str, seconds: float = 60.0, **options: Any) -> Job:
+    """One run on the fake Icarus, which does as ordered; seconds: of the job, at most."""
+    function = "regress.tests.fake_jobs:icarus"
+    place = ("systolic", "tiny", "icarus", 0, (5,))
+    return Job("icarus", "icarus", function, *place, seconds, {"order": order, **options})
 
 
 def fake_icarus(folder: Path) -> str:

@@ -15,11 +15,11 @@ import pytest
 from host.protocol import DeviceError, DeviceTimeout
 from regress.execute import perform
 from regress.farm.place import Ended
-from regress.job import Job, Verdict
+from regress.job import Verdict
 from regress.reading import read_details
 from regress.simulators import icarus
 from regress.simulators.heartbeat import FILE, STILL_SECONDS, beat, told_beat
-from regress.tests.fake_icarus import fake_icarus
+from regress.tests.fake_icarus import fake_icarus, icarus_job
 from rtl.lib.registers import Error, Status
 from tb.finding import Kind
 from tb.heartbeat import FIRST_CYCLES, MOST_CYCLES, keep_beating, next_step
@@ -59,38 +59,22 @@ def beaten(folder: Path, cycle: int, seconds_ago: float) -> None:
     (folder / "simulation" / FILE).write_text(json.dumps({"cycle": cycle, "at": time.time() - seconds_ago}))
 
 
-def job(order: str, **options: Any) -> Job:
-    """A job with a time limit of 7 s, on the fake Icarus."""
-    fields = (
-        "icarus",
-        "icarus",
-        "regress.tests.fake_jobs:icarus",
-        "systolic",
-        "tiny",
-        "icarus",
-        0,
-        (5,),
-        7.0,
-    )
-    return Job(*fields, options={"order": order, **options})
-
-
 def test_a_job_beyond_its_time_limit_whose_cycles_stand_still(tmp_path: Path) -> None:
     beaten(tmp_path, 4321, STILL_SECONDS + 20)
-    found = read_details(job(""), tmp_path, Ended(None, 1.0))
+    found = read_details(icarus_job("", 7.0), tmp_path, Ended(None, 1.0))
     assert (found["verdict"], found["findings"][0]["kind"]) == (Verdict.FAIL, "time-out")
     assert "did not end within 7 s: simulated time stands still, in cycle 4,321" in found["message"]
 
 
 def test_a_job_beyond_its_time_limit_whose_cycles_go_on(tmp_path: Path) -> None:
     beaten(tmp_path, 4321, 0.5)
-    found = read_details(job(""), tmp_path, Ended(None, 1.0))
+    found = read_details(icarus_job("", 7.0), tmp_path, Ended(None, 1.0))
     assert found["message"] == "did not end within 7 s: simulated time went on, to cycle 4,321"
 
 
 def test_a_job_beyond_its_time_limit_without_a_heartbeat(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("garbage")
-    assert read_details(job(""), tmp_path, Ended(None, 1.0))["message"].endswith(
+    assert read_details(icarus_job("", 7.0), tmp_path, Ended(None, 1.0))["message"].endswith(
         "the design hangs or is too slow"
     )
 
@@ -99,7 +83,7 @@ def test_a_simulator_beyond_its_own_time_limit(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("PATH", fake_icarus(tmp_path / "bin"))
     icarus._version.cache_clear()
     order = f'echo \'{{"cycle": 70, "at": 5}}\' > {FILE}; sleep 60'
-    details = perform(job(order, limit=0.2), tmp_path)
+    details = perform(icarus_job(order, 7.0, limit=0.2), tmp_path)
     icarus._version.cache_clear()
     assert details["verdict"] is Verdict.FAIL
     assert (

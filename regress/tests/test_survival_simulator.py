@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from regress.execute import perform
-from regress.job import Job, Verdict
+from regress.job import Verdict
 from regress.simulators import SimulatorError, icarus, logs
 from regress.simulators.logs import LONGEST, last_lines, one_line
 from regress.simulators.status import told_status
-from regress.tests.fake_icarus import fake_icarus
+from regress.tests.fake_icarus import fake_icarus, icarus_job
 
 
 @pytest.fixture(autouse=True)
@@ -27,25 +27,9 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     icarus._version.cache_clear()
 
 
-def job(order: str, **options: Any) -> Job:
-    """One run on the fake Icarus."""
-    fields = (
-        "icarus",
-        "icarus",
-        "regress.tests.fake_jobs:icarus",
-        "systolic",
-        "tiny",
-        "icarus",
-        0,
-        (5,),
-        60.0,
-    )
-    return Job(*fields, options={"order": order, **options})
-
-
 def run(folder: Path, order: str, **options: Any) -> dict[str, Any]:
     """What a job with this order makes of it."""
-    return perform(job(order, **options), folder)
+    return perform(icarus_job(order, **options), folder)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from regress.waves.fst import Wave
 from regress.waves.labels import Labels, read_labels
 from regress.waves.save_file import write_save_file
 from tb.finding import Finding, from_plain
+from tb.prepare import file_stem
 from tb.variants import find_config, fixed_network
 
 MOST = 8  # groups that are run again
@@ -162,7 +163,7 @@ def saved(result: Result, finding: Finding | None) -> tuple[str, str]:
 
 def labels(folder: Path, finding: Finding | None) -> Labels:
     """Words for the program that was running; none where it cannot be told which."""
-    program = folder / f"{(finding.request if finding else '').replace('/', '_')}.program"
+    program = folder / f"{file_stem(finding.request if finding else '')}.program"
     try:
         return read_labels(program, finding.layer if finding else None) if program.exists() else Labels()
     except AssayError:

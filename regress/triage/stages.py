@@ -14,7 +14,7 @@ from golden.ir import Array
 from regress.waves.fst import Wave
 from rtl.variants import optional_part
 from tb.finding import Finding
-from tb.prepare import SUMS
+from tb.prepare import SUMS, file_stem
 from tb.stages import Place, Seen, first_wrong, of_image
 from tb.variants import find_config
 
@@ -22,7 +22,7 @@ from tb.variants import find_config
 def told_stage(wave: Wave, finding: Finding) -> str:
     """Whether the sums behind a wrong value were right; '' where the variant offers no model of them, or waves and
     files do not have them."""
-    name = wave.path.parent / finding.request.replace("/", "_")
+    name = wave.path.parent / file_stem(finding.request)
     program, sums = name.with_name(f"{name.name}.program"), name.with_name(f"{name.name}{SUMS}")
     if len(finding.coordinate) != 4 or finding.cycle is None or not (program.exists() and sums.exists()):
         return ""
