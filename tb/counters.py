@@ -38,6 +38,12 @@ def check_counters(
         of_layers = sum(layer.counters[name] for layer in layers)
         if of_layers != total[name]:
             wrong.append(f"counter {name} is {total[name]}, but {of_layers} over all layer ends")
+    computing = [layer.counters["COMPUTE"] for layer in layers]
+    if not max(computing, default=0) <= total["COMPUTE"] <= sum(computing):
+        wrong.append(
+            f"counter COMPUTE is {total['COMPUTE']}, must be {max(computing, default=0)}, as the busiest layer computes, "
+            f"to {sum(computing)}, as all of them do"
+        )
     busy = sum(total[name] for name in ACTIVITIES)
     if busy > total["CYCLES"]:
         wrong.append(f"{' + '.join(ACTIVITIES)} is {busy}, more than {total['CYCLES']} cycles")

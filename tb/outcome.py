@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from compiler.errors import BadData
 from regress.simulators import SimulatorError
 from regress.simulators.files import read_json, write_whole
 from regress.simulators.logs import one_line
@@ -103,9 +105,18 @@ def _outcome(raw: dict[str, Any]) -> RequestOutcome:
     return RequestOutcome(**{**raw, "failures": [from_plain(found) for found in raw["failures"]]})
 
 
+def give_up_after() -> int:
+    """So many requests that fail in a row end a simulation: ASSAY_GIVE_UP, usually GIVE_UP. Raises BadData."""
+    text = os.environ.get("ASSAY_GIVE_UP") or str(GIVE_UP)
+    if not text.isdecimal() or not int(text):
+        raise BadData(f"ASSAY_GIVE_UP is {text!r}, must be a number above 0")
+    return int(text)
+
+
 def hopeless(outcomes: Sequence[RequestOutcome]) -> bool:
-    """The last GIVE_UP requests all failed: the others would only take long to fail as well."""
-    return len(outcomes) >= GIVE_UP and not any(outcome.passed for outcome in outcomes[-GIVE_UP:])
+    """The last requests all failed: the others would only take long to fail as well. Raises BadData."""
+    most = give_up_after()
+    return len(outcomes) >= most and not any(outcome.passed for outcome in outcomes[-most:])
 
 
 def layer_record(

@@ -1,7 +1,7 @@
-"""The suite on one changed tree, until something fails: `python -m regress.mutants.attempt SUITE SEED ANSWER`.
+"""The suite on one changed tree, until something fails: `python -m regress.mutants.attempt SUITE SEED ANSWER [JOB]`.
 
-Runs in the root of the tree, which is a copy. Jobs that cannot see the change are remembered, not run. The answer is a
-JSON file: which job failed, by what, or that none did.
+Runs in the root of the tree, which is a copy, JOB first. Jobs that cannot see the change are remembered, not run. The
+answer is a JSON file: which job failed, by what, or that none did.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ FIRST = ("contract", "random_networks", "random_layers")
 LAST = "icarus"
 
 
-def attempt(suite: str, seed: int, folder: Path) -> dict[str, Any]:
-    """The first failure of the suite's jobs, one after the other; {} if all pass."""
+def attempt(suite: str, seed: int, folder: Path, first: str = "") -> dict[str, Any]:
+    """The first failure of the suite's jobs, one after the other; {} if all pass. first: the name of the one to begin
+    with."""
     jobs = sorted(plan_jobs(load_testplan(), Selection(suite, seed=seed)), key=order)
+    jobs.sort(key=lambda job: job.name != first)
     for number, job in enumerate(jobs):
         runner = Runner(folder / str(number), 1, lambda one: one.name, memory=Memory("attempt"))
         (result,) = runner.run([job], lambda done: None)
@@ -57,8 +59,8 @@ def failure(result: Result) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    suite, seed, answer = sys.argv[1:]
-    found = attempt(suite, int(seed), ROOT / FOLDER)
+    suite, seed, answer, *first = sys.argv[1:]
+    found = attempt(suite, int(seed), ROOT / FOLDER, *first)
     Path(answer).write_text(json.dumps(found))
 
 

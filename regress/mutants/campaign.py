@@ -9,7 +9,7 @@ import random
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,11 +56,11 @@ class Place:
     tree: Path
     cache: Path
 
-    def attempt(self, mutant: Mutant, limit: float, stop: Event) -> tuple[Fate, str, str]:
-        """Fate, job and text. What was built for the mutant is removed."""
+    def attempt(self, mutant: Mutant, limit: float, stop: Event, first: str) -> tuple[Fate, str, str]:
+        """Fate, job and text. first: the job to begin with. What was built for the mutant is removed."""
         before, source = self._entries(), self._change(mutant)
         try:
-            answer = self.answer(limit, stop)
+            answer = self.answer(limit, stop, first)
             built = {entry.name for entry in self._entries() - before}
             return judge(answer, any(name.startswith(MODELS) for name in built))
         finally:
@@ -74,15 +74,16 @@ class Place:
         file.write_text(mutant.apply(source))
         return source
 
-    def answer(self, limit: float, stop: Event) -> dict[str, Any] | None:
+    def answer(self, limit: float, stop: Event, first: str = "") -> dict[str, Any] | None:
         """The suite's, on the tree as it is; None if it does not end in time."""
         shutil.rmtree(self.tree / "build", ignore_errors=True)
         answer = self.tree.with_suffix(".json")
         answer.unlink(missing_ok=True)
         command = [sys.executable, "-m", "regress.mutants.attempt", SUITE, str(SUITE_SEED), str(answer)]
+        command += [first] if first else []
         environment = {
             **clean_environment(), "PYTHONPATH": str(self.tree), "PYTHONDONTWRITEBYTECODE": "1",
-            "ASSAY_CACHE": str(self.cache),
+            "ASSAY_CACHE": str(self.cache), "ASSAY_GIVE_UP": "1",
         }  # fmt: skip
         log = self.tree.with_suffix(".log")
         log.unlink(missing_ok=True)
@@ -134,11 +135,12 @@ class Campaign:
 
     def _judge_all(self, left: Sequence[Mutant], file: Path) -> None:
         places: Queue[Place] = Queue()
+        seen = seen_by()
         with ThreadPoolExecutor(self.workers) as pool:
             try:
                 for place in pool.map(self._prepare, range(self.workers)):
                     places.put(place)
-                list(pool.map(lambda mutant: self._judge(mutant, places, file), left))
+                list(pool.map(lambda mutant: self._judge(mutant, places, file, seen), left))
             except BaseException:
                 self.stop.set()
                 raise
@@ -153,12 +155,12 @@ class Campaign:
             raise SimulatorError(f"suite {SUITE} does not pass without any change: {answer}")
         return place
 
-    def _judge(self, mutant: Mutant, places: Queue[Place], file: Path) -> None:
+    def _judge(self, mutant: Mutant, places: Queue[Place], file: Path, seen: Mapping[str, str]) -> None:
         if self.stop.is_set():
             return
         place, begin = places.get(), time.monotonic()
         try:
-            fate, job, text = place.attempt(mutant, LIMIT, self.stop)
+            fate, job, text = place.attempt(mutant, LIMIT, self.stop, seen.get(mutant.name, ""))
         finally:
             places.put(place)
         if self.stop.is_set():
@@ -187,6 +189,12 @@ def draw(number: int, seed: int) -> list[Mutant]:
     every = mutants(ROOT / "rtl")
     random.Random(seed).shuffle(every)
     return every[:number]
+
+
+def seen_by() -> dict[str, str]:
+    """The job that saw a mutant in a campaign before, on whatever tree: it is likely to see it again."""
+    files = sorted(FOLDER.glob("finished-*.jsonl"), key=lambda file: file.stat().st_mtime)
+    return {name: judged.job for file in files for name, judged in kept(file).items() if judged.job}
 
 
 def tree_key() -> str:

@@ -121,14 +121,18 @@ class Bench:
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, baseline: dict[str, Any] | None = None
     ) -> None:
         self.seen: list[str] = []
+        self.firsts: dict[str, str] = {}
         monkeypatch.setattr(campaign, "FOLDER", tmp_path / "mutants")
         monkeypatch.setattr(campaign, "ARGUMENTS", tmp_path / "equivalent.toml")
         monkeypatch.setattr(shutil, "copytree", lambda *_, **__: None)
         monkeypatch.setattr(campaign, "tree_key", lambda: "key")
         bench = self
 
-        def attempted(place: Place, mutant: Mutant, limit: float, stop: Event) -> tuple[Fate, str, str]:
+        def attempted(
+            place: Place, mutant: Mutant, limit: float, stop: Event, first: str
+        ) -> tuple[Fate, str, str]:
             bench.seen.append(mutant.name)
+            bench.firsts[mutant.name] = first
             return (Fate.SURVIVED, "", "") if len(bench.seen) % 2 == 0 else (Fate.DATA, "random/x", "wrong")
 
         monkeypatch.setattr(Place, "attempt", attempted)
@@ -148,6 +152,18 @@ def test_a_campaign_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     code, text = run(6)
     assert "6 mutants, 4 finished before" in text and len(bench.seen) == 6
     assert len(set(bench.seen)) == 6
+
+
+def test_on_another_tree_the_job_that_saw_a_mutant_comes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(monkeypatch, tmp_path)
+    run(4)
+    seen = list(bench.seen)
+    assert set(bench.firsts.values()) == {""}
+    monkeypatch.setattr(campaign, "tree_key", lambda: "other")
+    run(4)
+    assert bench.firsts == {name: "random/x" if name in seen[::2] else "" for name in seen}
 
 
 def test_survivors_that_are_argued_equivalent_do_not_count(
@@ -189,7 +205,7 @@ def test_a_mutant_is_put_in_and_taken_out_with_what_was_built(
         return 0
 
     monkeypatch.setattr(campaign, "execute", execute)
-    assert made.attempt(mutant, 9.0, Event())[0] is Fate.SURVIVED
+    assert made.attempt(mutant, 9.0, Event(), "")[0] is Fate.SURVIVED
     assert texts == ["a = (b - c)\n"]
     assert (made.tree / "rtl/lib/x.py").read_text() == "a = b + c\n"
     left = sorted(entry.relative_to(made.cache).as_posix() for entry in made.cache.rglob("*"))
@@ -233,6 +249,8 @@ def test_the_suite_stops_at_the_first_failure(tmp_path: Path, monkeypatch: pytes
     found = attempt.attempt("smoke", 1, tmp_path / "run")
     assert (found["job"], found["verdict"]) == ("random_layers", "fail")
     assert sorted(entry.name for entry in (tmp_path / "run").iterdir()) == ["0", "1"]
+    attempt.attempt("smoke", 1, tmp_path / "again", "random_layers")
+    assert [entry.name for entry in (tmp_path / "again").iterdir()] == ["0"]
 
 
 def test_the_answer_tells_what_was_found_first() -> None:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -31,6 +33,7 @@ from rtl.convert.ports import bind, needs_dissolving
 _COMPREHENSIONS = ("<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>")
 _CALLERS = (myhdl._block, myhdl._instance, myhdl._always, myhdl._always_comb, myhdl._always_seq)
 _INTERNAL_FILES = (*(module.__file__ for module in _CALLERS), __file__)
+_OWN_FOLDERS = (Path(__file__).parent, Path(myhdl._block.__file__).parent)
 _construct_block = _Block.__init__
 
 
@@ -125,6 +128,24 @@ def intercepted() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def reported() -> Iterator[None]:
+    """Whatever the design's own Python raises inside becomes a ConvertError with the last line of it."""
+    try:
+        yield
+    except ConvertError:
+        raise
+    except Exception as error:
+        raise ConvertError(f"{_last_line(error)}: {type(error).__name__}: {error}") from error
+
+
+def _last_line(error: Exception) -> str:
+    """file:line of the last line of the project, or of a variant outside of it, that was reached."""
+    frames = traceback.extract_tb(error.__traceback__)
+    inside = [frame for frame in frames if Path(frame.filename).parent not in _OWN_FOLDERS] or list(frames)
+    return f"{relative_path(inside[-1].filename)}:{inside[-1].lineno}"
+
+
 class _Undecorated:
     """Stands for the decorator object when a module is elaborated by itself."""
 
@@ -134,7 +155,7 @@ class _Undecorated:
 def elaborate(function: Callable[..., object], arguments: inspect.BoundArguments) -> _Block:
     """One level of a block: its own processes, its children as `Child`, dissolved blocks in place."""
     block = _Block.__new__(_Block)
-    with intercepted():
+    with intercepted(), reported():
         _construct_block(
             block,
             function,

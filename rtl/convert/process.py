@@ -7,11 +7,10 @@ import importlib
 import os
 import subprocess
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rtl.convert.elaborate import intercepted
+from rtl.convert.elaborate import intercepted, reported
 from rtl.convert.errors import ConvertError
 from rtl.convert.hierarchy import convert_block
 from rtl.convert.lines import ROOT
@@ -68,22 +67,10 @@ def _require_fixed_hash_seed() -> None:
 
 def _convert(options: argparse.Namespace) -> Conversion:
     function = _function(options.target)
-    try:
-        with intercepted():
-            made = function(*options.arguments)
-    except ConvertError:
-        raise
-    except Exception as error:  # whatever the design's own Python raises
-        raise ConvertError(f"{_place(error)}: {type(error).__name__}: {error}") from error
+    with intercepted(), reported():
+        made = function(*options.arguments)
     block, name = made if isinstance(made, tuple) else (made, "")
     return convert_block(block, name=options.name or name or getattr(block, "name", ""), out_dir=options.out)
-
-
-def _place(error: Exception) -> str:
-    """The last line of the design that was reached: file:line."""
-    frames = traceback.extract_tb(error.__traceback__)
-    inside = [frame for frame in frames if Path(frame.filename).is_relative_to(ROOT)] or frames
-    return f"{os.path.relpath(inside[-1].filename, ROOT)}:{inside[-1].lineno}"
 
 
 def _function(target: str) -> Callable[..., object]:

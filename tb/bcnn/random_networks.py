@@ -21,10 +21,10 @@ from tb.bcnn.network_graph import Contents, network_graph, network_images
 from tb.bcnn.network_item import NetworkSource
 from tb.bcnn.strata import Circumstances, circumstances, contents, wishes
 from tb.coverage import Hit, write_records
-from tb.finding import Finding, told
+from tb.finding import Finding, Kind, told
 from tb.job import Action, Phase, Request
 from tb.launch import failures_of, prepare_folder, simulate, verdict_of
-from tb.outcome import RequestOutcome
+from tb.outcome import RequestOutcome, give_up_after, hopeless
 from tb.prepare import Stimulus, request, stimulus
 from tb.recording import Recording, asked_for
 from tb.settings import ControlTiming
@@ -69,12 +69,15 @@ def run(
         prepare_folder(work)
         item = draw(source, variant, index, seed, work)
         done.append((item, *carry_out(item, variant, simulator, work, asked_for(trace, window), coverage)))
+        if hopeless([outcome for _, found, _ in done for outcome in found]):
+            break
+    left = [not_run(index) for index in range(first + len(done), first + len(seeds))]
     write_records(folder, variant, [hit for item, outcomes, _ in done for hit in hits(item, outcomes)])
     outcomes = [outcome for _, found, _ in done for outcome in found]
     return {
         "verdict": verdict_of(outcomes),
         "checked": sum(outcome.values for outcome in outcomes),
-        **told([failure for item, found, _ in done for failure in failures(item, found)]),
+        **told([*(failure for item, found, _ in done for failure in failures(item, found)), *left]),
         "cycles": sum(outcome.cycles for outcome in outcomes),
         "items": [item_digest(item, found) for item, found, _ in done],
         "coverage_files": [str(simulated.coverage) for *_, simulated in done if simulated.coverage],
@@ -162,6 +165,13 @@ def hits(item: Item, outcomes: Sequence[RequestOutcome]) -> Iterator[Hit]:
 def failures(item: Item, outcomes: Sequence[RequestOutcome]) -> list[Finding]:
     """Failures, with the network's name and file."""
     return [replace(found.within(item.name), item=item.index) for found in failures_of(outcomes)]
+
+
+def not_run(index: int) -> Finding:
+    """That a network was left out."""
+    return Finding(
+        Kind.NOT_RUN, f"network {index}: not run, since the {give_up_after()} before failed", item=index
+    )
 
 
 def item_digest(item: Item, outcomes: Sequence[RequestOutcome]) -> str:

@@ -47,10 +47,18 @@ def test_a_run_of_failures_is_given_up(outcomes: list[RequestOutcome], given_up:
     assert hopeless(outcomes) is given_up
 
 
+def test_a_run_can_be_given_up_at_its_first_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_GIVE_UP", "1")
+    assert hopeless([GOOD, BAD]) and not hopeless([BAD, GOOD]) and not hopeless([])
+    monkeypatch.setenv("ASSAY_GIVE_UP", "0")
+    with pytest.raises(BadData, match="ASSAY_GIVE_UP is '0', must be a number above 0"):
+        hopeless([GOOD])
+
+
 @pytest.mark.parametrize(
     ("found", "failures", "reason"),
     [
-        ([BAD] * GIVE_UP, [], "not run, since the 5 requests before failed"),
+        ([BAD] * GIVE_UP, [], "not run, since the 5 before failed"),
         ([GOOD], [], "ended early"),
         ([GOOD], ["killed after 9 s"], "killed after 9 s"),
     ],

@@ -297,6 +297,20 @@ def test_wrong_counter_is_told(name: str) -> None:
     assert any(name in str(found) for found in check_counters(program(), 1, wrong, [total], 32, 16))
 
 
+@pytest.mark.parametrize(("computed", "told"), [(19, True), (20, False), (35, False), (36, True)])
+def test_all_compute_as_long_as_the_busiest_layer_at_least_and_as_all_one_after_the_other_at_most(
+    computed: int, told: bool
+) -> None:
+    layers = [LayerTotal("conv", counters=Counter(COMPUTE=20, MACS=60, MACS_SKIPPED=10)), LayerTotal("pool")]
+    layers[1].counters.update(COMPUTE=15, MACS=30)
+    total = Counter(BYTES_READ=32, BYTES_WRITTEN=16, MACS=90, MACS_SKIPPED=10, CYCLES=50, COMPUTE=computed)
+    found = [str(one) for one in check_counters(program(), 1, total, layers, 32, 16)]
+    wanted = (
+        f"counter COMPUTE is {computed}, must be 20, as the busiest layer computes, to 35, as all of them do"
+    )
+    assert found == ([wanted] if told else [])
+
+
 @pytest.mark.parametrize("name", ["MACS", "MACS_SKIPPED"])
 def test_layers_that_do_not_add_up_are_told(name: str) -> None:
     right = {"BYTES_READ": 32, "BYTES_WRITTEN": 16, "MACS": 90, "MACS_SKIPPED": 10, "CYCLES": 50}

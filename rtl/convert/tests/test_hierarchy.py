@@ -333,3 +333,23 @@ def test_python_3_14_is_refused():
     _check_interpreter((3, 13))
     with pytest.raises(ConvertError, match="trap 14"):
         _check_interpreter((3, 14))
+
+
+@block
+def unpacks_too_few(a, y):
+    first, second = [word() for _ in range(3)]
+
+    @always_comb
+    def copy():
+        y.next = a + first + second
+
+    return copy
+
+
+def test_what_a_block_raises_is_an_error_with_its_line(tmp_path):
+    @block
+    def top(a, y):
+        return unpacks_too_few(a, y)
+
+    with pytest.raises(ConvertError, match=r"tests/test_hierarchy.py:\d+: ValueError: too many values to unpack"):
+        convert_block(lambda: top(word(), word()), name="top", out_dir=tmp_path)
