@@ -101,6 +101,20 @@ def test_a_group_tells_where_and_how_to_repeat(tmp_path: Path) -> None:
     assert "the line" in told
 
 
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        ({}, False),
+        ({"worker": "hostA tcp://x:1"}, True),
+        ({"worker": "hostA tcp://x:1", "attempts": 2}, True),
+    ],
+)
+def test_a_job_of_a_cluster_tells_its_worker(details: dict[str, Any], told: bool, tmp_path: Path) -> None:
+    text = words(page(tmp_path, result(**details)))
+    assert ("on hostA tcp://x:1" in text) is told
+    assert ("on hostA tcp://x:1, attempt 2" in text) is ("attempts" in details)
+
+
 def test_what_stands_in_a_message_is_text(tmp_path: Path) -> None:
     evil = "</script><script>alert(1)</script>"
     record(Run("past", 1.0, "ci", 1, True, evil, 1.0, 0), [result(evil)])

@@ -78,10 +78,19 @@ def job_row(folder: Path, result: Result) -> dict[str, Any]:
         "cycles": entry.cycles,
         "speed": entry.speed,
         "checked": result.details.get("checked"),
+        "place": place(result.details),
         "repeat": result.repeat if result.bad else "",
         "remembered": result.details.get("remembered", ""),
         "log": f"jobs/{job_folder(folder, result.name).name}/output.log",
     }
+
+
+def place(details: Mapping[str, Any]) -> str:
+    """Which worker of a cluster a job ran on, and in which attempt if not the first; '' for this machine."""
+    if "worker" not in details:
+        return ""
+    attempts = details.get("attempts", 1)
+    return f"on {details['worker']}" + (f", attempt {attempts}" if attempts > 1 else "")
 
 
 def functional(report: Result | None, closure: Result | None) -> list[dict[str, Any]]:
