@@ -39,11 +39,10 @@ def check_counters(
         if of_layers != total[name]:
             wrong.append(f"counter {name} is {total[name]}, but {of_layers} over all layer ends")
     computing = [layer.counters["COMPUTE"] for layer in layers]
-    if not max(computing, default=0) <= total["COMPUTE"] <= sum(computing):
-        wrong.append(
-            f"counter COMPUTE is {total['COMPUTE']}, must be {max(computing, default=0)}, as the busiest layer computes, "
-            f"to {sum(computing)}, as all of them do"
-        )
+    least, most = max(computing, default=0), sum(computing)
+    if not least <= total["COMPUTE"] <= most:
+        range_text = f"{least}, as the busiest layer computes, to {most}, as all of them do"
+        wrong.append(f"counter COMPUTE is {total['COMPUTE']}, must be {range_text}")
     busy = sum(total[name] for name in ACTIVITIES)
     if busy > total["CYCLES"]:
         wrong.append(f"{' + '.join(ACTIVITIES)} is {busy}, more than {total['CYCLES']} cycles")

@@ -21,7 +21,8 @@ _PURPOSES = {
     Opcode.POST_SETUP: "Scalars that the POST instructions after it use, until the next one.",
     Opcode.POST: "Accumulators or scratchpad to scratchpad: requantise, then add or pool.",
     Opcode.STORE: "Scratchpad to memory.",
-    Opcode.END: "The last instruction: the image is done when every unit is idle.",
+    Opcode.END: "The last instruction: the image is done when every unit is idle. "
+    "What stands in its other fields means nothing.",
 }
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from compiler.errors import DoesNotFit
 from compiler.program import Program
 from golden.ir import Graph
 from rtl.systolic.config import CONFIGS, Config
+from rtl.systolic.isa import FIELDS, Opcode, encode, instruction
 from tb.coverage import write_records
+from tb.disturbance import with_instruction
 from tb.finding import told
 from tb.job import Action, Phase, Request
 from tb.launch import failures_of, prepare_folder, simulate, verdict_of
@@ -113,7 +116,7 @@ def _item(source: LayerSource, seed: int, index: int) -> Item:
         shape, graph = _drawn(source, seed + redraw, index, under, budget)
         try:
             data = layer_data(graph, shape.corner, seed, sum(under.batches))
-            item = Item(seed, shape, stimulus("systolic", config, graph, data), under)
+            item = Item(seed, shape, with_any_end(stimulus("systolic", config, graph, data), seed), under)
         except DoesNotFit:
             continue
         if _cut_as_asked(item, index, config):
@@ -121,6 +124,15 @@ def _item(source: LayerSource, seed: int, index: int) -> Item:
     if item is None:
         raise DoesNotFit(f"item {index}, seed {seed}: none of {REDRAWS} layers fits {config.name}")
     return item
+
+
+def with_any_end(made: Stimulus, seed: int) -> Stimulus:
+    """What stands beside the opcode of the last instruction means nothing, so that it may be anything."""
+    random, program = Random(seed), made.program
+    fields = {field.name: random.randint(field.low, field.high) for field in FIELDS[Opcode.END][1:]}
+    end = encode(instruction(Opcode.END, **fields))
+    image = with_instruction(program, program.instructions - 1, end)
+    return replace(made, program=replace(program, image=image))
 
 
 def _cut_as_asked(item: Item, index: int, config: Config) -> bool:

@@ -351,5 +351,7 @@ def test_what_a_block_raises_is_an_error_with_its_line(tmp_path):
     def top(a, y):
         return unpacks_too_few(a, y)
 
-    with pytest.raises(ConvertError, match=r"tests/test_hierarchy.py:\d+: ValueError: too many values to unpack"):
+    with pytest.raises(
+        ConvertError, match=r"tests/test_hierarchy.py:\d+: ValueError: too many values to unpack"
+    ):
         convert_block(lambda: top(word(), word()), name="top", out_dir=tmp_path)
