@@ -148,12 +148,17 @@ def save(made: Stimulus, folder: Path, name: str) -> tuple[str, str]:
 
 
 def save_sums(made: Stimulus, file: Path) -> None:
-    """Write what golden's products have before anything is made of them: for each output its int32 accumulators. A
-    golden model of an inner stage, for who looks at waves. Tensors must be all of the graph's."""
+    """Write what golden's products have before anything is made of them: for each output its int32 accumulators,
+    without bias. A golden model of an inner stage, for who looks at waves. Tensors must be all of the graph's."""
     values = {**made.graph.constants, **made.tensors}
     products = [node for node in made.graph.nodes if isinstance(node.operator, (Conv2D, FullyConnected))]
-    sums = {node.output: accumulate(made.graph, node, values) for node in products}
+    sums = {node.output: accumulate(made.graph, without_bias(node), values) for node in products}
     np.savez(file, **cast(Any, sums))
+
+
+def without_bias(node: Node) -> Node:
+    """The same product, nothing added."""
+    return replace(node, inputs=node.inputs[:2])
 
 
 def request(

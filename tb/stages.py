@@ -1,5 +1,7 @@
 """An inner stage of an accelerator in waves, held against golden's accumulators. A variant that offers one has
-tb/<variant>/stages.py with `sums(wave, config, layer)`, which tells what waves show."""
+tb/<variant>/stages.py with `sums(wave, config, program, layer, made)`, which tells what waves show of the sums of a
+layer that makes a tensor, and `window(config, layer, operator)`: how many of them a value that the operator makes is
+made of, None if that is not known."""
 
 from __future__ import annotations
 
@@ -41,6 +43,21 @@ class Seen:
     cycle: int
     place: Place
     value: int | None
+
+
+def signed(value: int | str | None, width: int) -> int | None:
+    """Two's complement; None where bits are unknown."""
+    if not isinstance(value, int):
+        return None
+    return value - (1 << width) if value >> (width - 1) else value
+
+
+def bits_of(value: int | str | None, low: int, width: int) -> int | None:
+    """Some bits of a value; None where one of them is unknown. A string has every bit, the highest first."""
+    if isinstance(value, str):
+        text = value[len(value) - low - width : len(value) - low]
+        return int(text, 2) if len(text) == width and set(text) <= {"0", "1"} else None
+    return None if value is None else value >> low & (1 << width) - 1
 
 
 def of_image(seen: Sequence[Seen], places: Sequence[Place], cycle: int) -> list[Seen]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import prod
+
+import numpy as np
 
 from compiler.api import disassemble
 from compiler.observation import lookup
@@ -12,6 +15,15 @@ from tb.compare import coordinate
 from tb.records import Records
 
 LAYER_SHIFT, TILE_SHIFT = 56, 32
+
+
+@dataclass(frozen=True)
+class Shown:
+    """`count` neighbours of a tensor's image from flat element `begin` on."""
+
+    tensor: str
+    begin: int
+    count: int
 
 
 def layer_words(program: Program) -> dict[int, str]:
@@ -34,22 +46,23 @@ def element_words(program: Program, taps: Records) -> dict[int, str]:
     0, c 16 to 31)`."""
     words: dict[int, str] = {}
     for number, layer in enumerate(program.layers):
-        words.update(_of_layer(number, layer, taps[taps["layer"] == number]))
+        for record, found in shown(layer, taps[taps["layer"] == number]):
+            key = number << LAYER_SHIFT | int(record["tag"]) << TILE_SHIFT | int(record["address"])
+            words[key] = f"{found.tensor} {elements(layer.tensors[found.tensor], found.begin, found.count)}"
     return words
 
 
-def _of_layer(number: int, layer: Layer, taps: Records) -> Iterator[tuple[int, str]]:
+def shown(layer: Layer, taps: Records) -> Iterator[tuple[np.void, Shown]]:
+    """Each record of a layer that its table knows, with the elements that it shows. taps: fields tap, tag, address and
+    lanes."""
     rows, known = lookup(layer, taps)
     for record, row in zip(taps[known], rows[known], strict=True):
-        address, tile = int(record["address"]), int(record["tag"])
         _, tensor, base, width, first, row_pitch, pitch, _, run, lane_pitch = map(int, row)
-        down, across = divmod(address - base, width)
-        name = layer.holders[tensor]
+        down, across = divmod(int(record["address"]) - base, width)
         begin = first + down * row_pitch + across * pitch
         # Lanes that do not follow each other in memory are neighbours in x.
         count = run * int(record["lanes"]) if lane_pitch == run else run
-        key = number << LAYER_SHIFT | tile << TILE_SHIFT | address
-        yield key, f"{name} {elements(layer.tensors[name], begin, count)}"
+        yield record, Shown(layer.holders[tensor], begin, count)
 
 
 def elements(shape: tuple[int, ...], begin: int, count: int) -> str:

@@ -43,8 +43,11 @@ def _told(wave: Wave, finding: Finding, program: Program, golden: dict[str, Arra
         return ""
     config, (image, *place) = find_config(program.variant, program.config), finding.coordinate
     expected = of_one_image(golden[made], image)
-    pool = (1, 1) if finding.node == made else module.window(config, number)
-    mine = of_image(list(module.sums(wave, config, number)), behind(place, pool), finding.cycle or 0)
+    pool = (1, 1) if finding.node == made else module.window(config, number, finding.operator)
+    if pool is None:
+        return ""
+    seen = list(module.sums(wave, config, program, number, made))
+    mine = of_image(seen, behind(place, pool), finding.cycle or 0)
     return text(finding, mine, first_wrong(mine, expected), expected)
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from compiler.program import Program
 from rtl.bcnn.config import Config
-from tb.stages import Reader, Seen
+from tb.stages import Reader, Seen, signed
 
 SCOPE = "tb_top.dut.middle.working_stages_{layer}"
 SPOT = "collecting_spot_"  # the place of what is complete: rtl/bcnn/walk.py
 
 
-def sums(wave: Reader, config: Config, layer: int) -> Iterator[Seen]:
+def sums(wave: Reader, config: Config, program: Program, layer: int, made: str) -> Iterator[Seen]:
     """The sums of a layer in the order in which they are complete; none of the last layer, which has no thresholds.
     Raises UnknownName where waves do not have it."""
+    del program, made
     if config.layers[layer].scores:
         return
     scope, lanes = SCOPE.format(layer=layer), config.layers[layer].p
@@ -31,13 +33,7 @@ def sums(wave: Reader, config: Config, layer: int) -> Iterator[Seen]:
             yield Seen(cycle, (row, group * lanes + lane, number), signed(total.at(time), width))
 
 
-def window(config: Config, layer: int) -> tuple[int, int]:
+def window(config: Config, layer: int, operator: str) -> tuple[int, int]:
     """Height and width of the sums that a pooled value is made of."""
+    del operator
     return config.layers[layer].pool
-
-
-def signed(value: int | str | None, width: int) -> int | None:
-    """Two's complement; None where bits are unknown."""
-    if not isinstance(value, int):
-        return None
-    return value - (1 << width) if value >> (width - 1) else value

@@ -61,7 +61,7 @@ def run(
     sizes, work = CONFIGS[config], folder / "simulation"
     prepare_folder(work)
     items = draw(sizes, seeds, first)
-    requests = [make_request(item, work, first + number) for number, item in enumerate(items)]
+    requests = [make_request(item, work, first + number, trace) for number, item in enumerate(items)]
     timing = ControlTiming(skew=seeds[0] % 4, stall=seeds[0] % 100)
     done, outcomes = simulate(
         variant,
@@ -154,12 +154,12 @@ def _drawn(
     return shape, layer_graph(shape, seed)
 
 
-def make_request(item: Item, folder: Path, index: int) -> Request:
-    """Write the item's files, and its request."""
+def make_request(item: Item, folder: Path, index: int, recorded: bool = False) -> Request:
+    """Write the item's files, and its request. recorded: with waves."""
     under = item.under
     delay = _delay(under, item.made.program)
     return request(
-        item.made, folder, f"item{index}", item.seed, under.batches,
+        item.made, folder, f"item{index}", item.seed, under.batches, recorded,
         memory=under.memory, action=under.action, phase=under.phase, delay=delay, operand=item.seed,
     )  # fmt: skip
 

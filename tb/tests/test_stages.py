@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import pytest
 
+from compiler.program import Program
 from rtl.bcnn.config import CONFIGS
-from tb.bcnn.stages import SCOPE, signed, sums
-from tb.stages import Place, Seen, first_wrong, of_image
+from tb.bcnn.stages import SCOPE, sums
+from tb.stages import Place, Seen, bits_of, first_wrong, of_image, signed
+from tb.systolic.stages import places
+from tb.tracks import Shown
 
 PLACES: tuple[Place, ...] = ((0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1))
+NO_PROGRAM = cast(Program, None)  # a pipeline's engines tell by themselves which layer they are
 GOLDEN = np.array([[[3, -1], [0, 5]]], np.int32)
 
 
@@ -46,6 +51,35 @@ def test_the_first_that_differs_is_told() -> None:
 def test_sums_are_signed(bits: int, value: int) -> None:
     assert signed(bits, 4) == value
     assert signed("x01", 4) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "width", "bits"),
+    [
+        (0b1011, 1, 2, 0b01),
+        ("1x11", 0, 2, 0b11),
+        ("1x11", 1, 2, None),
+        ("01", 0, 4, None),
+        (None, 0, 1, None),
+    ],
+)
+def test_bits_are_known_where_others_are_not(
+    value: int | str | None, low: int, width: int, bits: int | None
+) -> None:
+    assert bits_of(value, low, width) == bits
+
+
+@pytest.mark.parametrize(
+    ("shape", "element", "found"),
+    [
+        ((1, 2, 3, 4), Shown("t", 18, 2), [(1, 1, 2), (1, 1, 3)]),
+        ((1, 2, 3, 4), Shown("t", 22, 8), [(1, 2, 2), (1, 2, 3)]),
+        ((1, 10), Shown("t", 8, 2), [(0, 0, 8), (0, 0, 9)]),
+        ((1, 10), Shown("t", 0, 9), [(0, 0, 0), (0, 0, 1), (0, 0, 2), (0, 0, 3)]),
+    ],
+)
+def test_lanes_have_places(shape: tuple[int, ...], element: Shown, found: list[Place]) -> None:
+    assert list(places(shape, element, 4)) == found
 
 
 @dataclass
@@ -90,7 +124,7 @@ def test_sums_are_read_when_they_are_complete() -> None:
         signals[f"{scope}.collecting_spot_{name}"] = Values(values)
     for lane in range(lanes):
         signals[f"{scope}.totals_{lane}"] = Values({10: 15, 20: 9, 30: lane % 8})
-    found = list(sums(Waves(signals, 4), config, 0))
+    found = list(sums(Waves(signals, 4), config, NO_PROGRAM, 0, ""))
     assert [each.cycle for each in found] == [1] * lanes + [3] * lanes
     assert {each.value for each in found[:lanes]} == {-1}
     assert found[lanes:][-1] == Seen(3, (2, 2 * lanes - 1, 4), (lanes - 1) % 8)
@@ -98,4 +132,4 @@ def test_sums_are_read_when_they_are_complete() -> None:
 
 def test_the_last_layer_has_no_thresholds() -> None:
     config = CONFIGS["mini"]
-    assert list(sums(Waves({}, 4), config, len(config.layers) - 1)) == []
+    assert list(sums(Waves({}, 4), config, NO_PROGRAM, len(config.layers) - 1, "")) == []
