@@ -19,7 +19,7 @@ RUNS = ("ASSAY_KEEP_RUNS", 30)
 RUN_BYTES = ("ASSAY_KEEP_RUN_BYTES", 20_000_000_000)
 CACHE_BYTES = ("ASSAY_KEEP_CACHE_BYTES", 20_000_000_000)
 RECENT = 24 * 3600  # seconds: what was used so lately may be in use
-RUN = re.compile(r"^\d{8}-\d{6}-\w+-(\d+)$")
+RUN = re.compile(r"^\d{8}-\d{6}-\w+(?:-\d+of\d+)?-(\d+)$")
 
 
 def prune(runs: Path) -> list[Path]:

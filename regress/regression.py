@@ -204,9 +204,11 @@ def repeat_line(selection: Selection, job: Job) -> str:
     return shlex.join([*words, *(["--waves"] if selection.trace else [])])
 
 
-def new_folder(suite: str) -> Path:
-    """build/regress/<time>-<suite>-<process>, which is not there yet."""
-    return ROOT / "build" / "regress" / f"{time.strftime('%Y%m%d-%H%M%S')}-{suite}-{os.getpid()}"
+def new_folder(suite: str, shard: tuple[int, int] = (1, 1)) -> Path:
+    """build/regress/<time>-<suite>-<process>, of shard i of n <time>-<suite>-<i>of<n>-<process>, which is not there
+    yet."""
+    part = f"{shard[0]}of{shard[1]}-" if shard[1] > 1 else ""
+    return ROOT / "build" / "regress" / f"{time.strftime('%Y%m%d-%H%M%S')}-{suite}-{part}{os.getpid()}"
 
 
 def point_at(folder: Path) -> None:
@@ -238,6 +240,6 @@ def regress_suite(
     if list_only or dry_run:
         console.print("\n".join(job_lines(jobs, dry_run)), soft_wrap=True, highlight=False)
         return 0
-    folder = new_folder(selection.suite)
+    folder = new_folder(selection.suite, selection.shard)
     with opened(choice, folder.parent, console) as place:
         return Regression(load_testplan(), selection, choice.threads, folder, console, against, place).run()

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from compiler.errors import BadData
-from regress.disk import RECENT, prune
+from regress.disk import RECENT, RUN, prune
+from regress.regression import new_folder
 from regress.simulators.cache import get_or_build
 
 GONE = 2**22 + 1  # no process has this number
@@ -20,8 +21,8 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
 
 
-def run(base: Path, day: int, process: int = GONE, size: int = 100) -> Path:
-    folder = base / f"202601{day:02}-120000-ci-{process}"
+def run(base: Path, day: int, process: int = GONE, size: int = 100, suite: str = "ci") -> Path:
+    folder = base / f"202601{day:02}-120000-{suite}-{process}"
     folder.mkdir(parents=True)
     (folder / "results.json").write_bytes(bytes(size))
     return folder
@@ -40,6 +41,14 @@ def test_runs_have_a_number_of_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("ASSAY_KEEP_RUN_BYTES", "250")
     runs = [run(tmp_path / "runs", day) for day in (1, 2, 3)]
     assert prune(tmp_path / "runs") == [runs[0]]
+
+
+def test_a_shard_is_a_run_that_tells_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert RUN.match(new_folder("smoke", (2, 3)).name) and "-smoke-2of3-" in new_folder("smoke", (2, 3)).name
+    assert "of" not in new_folder("smoke").name
+    monkeypatch.setenv("ASSAY_KEEP_RUNS", "0")
+    shards = [run(tmp_path / "runs", day, suite=f"ci-{day}of2") for day in (1, 2)]
+    assert prune(tmp_path / "runs") == shards
 
 
 def test_a_run_that_goes_on_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
