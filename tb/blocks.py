@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -14,15 +15,16 @@ from tb.finding import Finding, Kind, told
 
 ROOT = Path(__file__).parents[1]
 REPORT, LOG = "blocks.xml", "blocks.log"
+SIMULATOR = "ASSAY_BLOCKS_SIMULATOR"  # for rtl/lib/tests/models.py
 CONVERSION = ("ConvertError", "TrapError", "LintError")
 
 
 def run(
     *, variant: str, config: str, simulator: str, seeds: Sequence[int], folder: Path, tests: Sequence[str], **_: Any
 ) -> Mapping[str, Any]:  # fmt: skip
-    """Regression job. tests: files, from the project's root; they bring their own stimulus and simulators. Raises
-    SimulatorError when pytest itself breaks down."""
-    del variant, config, simulator, seeds
+    """Regression job. tests: files, from the project's root; they bring their own stimulus, and replay it under the
+    simulator alone. Raises SimulatorError when pytest itself breaks down."""
+    del variant, config, seeds
     report = folder / REPORT
     command = [
         sys.executable,
@@ -36,7 +38,9 @@ def run(
         *tests,
     ]
     with (folder / LOG).open("w") as log:
-        status = subprocess.run(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT).returncode
+        environment = {**os.environ, SIMULATOR: simulator}
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    status = done.returncode
     if status not in (0, 1) or not report.exists():
         raise SimulatorError(f"pytest ended with status {status}; see {folder / LOG}")
     cases = list(ElementTree.parse(report).getroot().iter("testcase"))

@@ -25,6 +25,11 @@ def test_what_passes_is_counted(tmp_path: Path) -> None:
     assert (told["verdict"], told["checked"], told["failures"]) == ("pass", 2, [])
 
 
+def test_it_is_told_which_simulator_is_asked_for(tmp_path: Path) -> None:
+    told = job(tmp_path, "import os\ndef test_a(): assert os.environ['ASSAY_BLOCKS_SIMULATOR'] == 'icarus'\n")
+    assert told["verdict"] == "pass"
+
+
 def test_what_fails_is_a_finding_of_the_data_checker(tmp_path: Path) -> None:
     told = job(tmp_path, "def test_a(): assert 1 == 2, 'wrong sum'\n")
     (found,) = map(from_plain, told["findings"])
