@@ -46,6 +46,7 @@ def merge(folders: Sequence[Path], console: Console) -> int:
 
 def read_shard(folder: Path) -> Shard:
     """What a machine left. Raises BadData."""
+    folder = folder.resolve()  # `latest` will lead elsewhere as soon as another run begins
     try:
         return Shard(folder, *read_run(folder))
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -139,8 +139,11 @@ def missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_closing_runs_what_is_missing_and_reports_on_the_whole(missed: Path) -> None:
-    assert closing.close(str(missed), 1, False, Console(file=io.StringIO())) == 0
+@pytest.mark.parametrize("name", ["run", "latest"])
+def test_closing_runs_what_is_missing_and_reports_on_the_whole(name: str, missed: Path) -> None:
+    asked = missed.with_name(name)
+    assert asked.resolve() == missed
+    assert closing.close(str(asked), 1, False, Console(file=io.StringIO())) == 0
     closed = missed.with_name("closed")
     results = read_results(closed)
     assert len(results) == 1 + 5  # two seeds for each of three bins, of which one has had one

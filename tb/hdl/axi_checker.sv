@@ -6,8 +6,7 @@
 module axi_checker #(
     parameter integer BYTES = 16,
     parameter integer IDS = 4,         // IDs in use are below this
-    parameter integer OUTSTANDING = 16, // bursts that may be unanswered in either direction
-    parameter integer LATE = 256        // cycles that a burst's data may keep the write channel waiting
+    parameter integer OUTSTANDING = 16 // bursts that may be unanswered in either direction
 ) (
     input wire clk,
     input wire rst,
@@ -68,7 +67,7 @@ module axi_checker #(
     reg [5:0] write_head;
     reg [6:0] write_count;
     reg [6:0] answers [0:3];
-    integer reads, writes, late, checks, id;
+    integer reads, writes, checks, id;
 
     task automatic check_address(input [31:0] address, input [7:0] length, input [2:0] size,
                                  input [1:0] burst, input [1:0] number);
@@ -177,15 +176,6 @@ module axi_checker #(
         end
     endtask
 
-    // AXI sets no limit; but a burst without its data keeps all other writes to the memory waiting.
-    task automatic count_late;
-        if (write_count == 0 || wvalid) late = 0;
-        else begin
-            late = late + 1;
-            if (late == LATE) `FAIL("W: data is late after its address")
-        end
-    endtask
-
     task automatic write_answer;
         if (answers[bid] == 0) `FAIL("B: no write of this ID is finished")
         else begin
@@ -221,7 +211,6 @@ module axi_checker #(
             write_count = 0;
             reads = 0;
             writes = 0;
-            late = 0;
             {held_ar, held_aw, held_w, held_r, held_b} = 0;
         end
     endtask
@@ -241,7 +230,6 @@ module axi_checker #(
                 if (wvalid && wready) write_beat;
                 if (bvalid && bready) write_answer;
             end
-            count_late;
 `ifndef VERILATOR
             check_unknown;
 `endif

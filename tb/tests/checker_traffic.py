@@ -77,7 +77,6 @@ LEGAL: dict[str, list[Cycle]] = {
                                {**W_LAST, "wdata": 0}, B],
     "unknown lane that means nothing": [{"tap_valid": 1, "tap_lanes": 1, "tap_data": "X" * 16 + "0" * 16}, NO_TAP],
     "unknown lane that is not recorded": [{"record_taps": 0}, {"tap_valid": 1, "tap_data": "X" * 32}, NO_TAP],
-    "write that waits for its data": [AW, NO_AW, *([{}] * 200), W, NO_W, *([{}] * 200), W_LAST, B],
     "two taps and two layer ends": [{"tap_valid": 3, "event_valid": 3}, {**NO_TAP, "event_valid": 2}, IDLE],
 }  # fmt: skip
 BROKEN: dict[str, list[Cycle]] = {
@@ -102,7 +101,6 @@ BROKEN: dict[str, list[Cycle]] = {
     "R: last is not at the end of the burst": [AR, {**NO_AR, **R_LAST}],
     "W: data without an address": [W],
     "W: last is not at the end of the burst": [AW, {**NO_AW, **W_LAST}],
-    "W: data is late after its address": [AW, NO_AW, *([{}] * 300), W, W_LAST, B],
     "B: no write of this ID is finished": [AW, {**NO_AW, **W}, B],
     "valid is high in reset": [{"rst": 1}, {}, {"arvalid": 1}, {"arvalid": 0, "rst": 0}],
     "control output is unknown": [{"rready": "X"}, {"rready": 0}],
