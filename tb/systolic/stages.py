@@ -20,10 +20,8 @@ DRAINED = f"{TOP}.dut.middle.drained"
 SUM_BITS = 32
 # Fields of the taps, with the bits that each tap has of them.
 FIELDS = {"layer": 12, "tag": 24, "address": 32, "lanes": 8}
-BEHIND = {
-    0: 28,
-    1: 9,
-}  # cycles from sums to the tap that shows what became of them: results, values before add and pool
+# Cycles from sums to the tap that shows what became of them: of results, and of values before add and pool.
+BEHIND = {0: 28, 1: 9}
 TAP = np.dtype([("tap", "u1"), *((name, "<u4") for name in FIELDS)])
 
 
