@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from rtl.lib.tests.test_blocks import rescale
+from rtl.lib.tests.test_requantiser import rescale
 from rtl.systolic.isa import PoolKind
 from rtl.systolic.post_lane import POOLED, RESULT, TAPPED, VALUE
 from rtl.systolic.tests.test_array import run, to_signed
