@@ -3,11 +3,13 @@ all cached."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from compiler.configurations import short_name
-from regress.simulators import Build, Simulator, find
+from regress.simulators import Build, Simulator, SimulatorError, find
 from regress.simulators.cache import cache_root, content_key, get_or_build
 from rtl.convert import Conversion, convert_in_subprocess
 from rtl.convert.given import wrap
@@ -17,6 +19,7 @@ from tb.recording import Recording
 from tb.variants import find_config
 from tb.waves import picture
 
+TRIES = 3
 HDL = Path(__file__).parent / "hdl"
 RTL = Path(__file__).parents[1] / "rtl"
 TOP = "tb_top"
@@ -26,16 +29,37 @@ MEMORY_BYTES = {"icarus": 1 << 22, "verilator": 1 << 25}
 ARGUMENTS = {"verilator": ("-Wno-fatal", "-Wno-lint"), "icarus": ()}  # lint is for the design, and done apart
 
 
+class SourcesChanged(Exception):
+    """While they were converted: somebody edits, or changes the branch."""
+
+
 def converted(variant: str, config: str) -> Conversion:
     """The accelerator's Verilog, converted again only when a Python file of rtl/, of a variant outside, or the
-    configuration has changed; of a variant that is given as Verilog its files, checked, and a module around them."""
+    configuration has changed; of a variant that is given as Verilog its files, checked, and a module around them.
+    Raises SimulatorError where files change again and again while they are read."""
     sizes = find_config(variant, config)
+    for _ in range(TRIES):
+        key = conversion_key(variant, sizes)
+        folder = cache_root() / f"verilog-{variant}-{short_name(config)}-{key}"
+        with suppress(SourcesChanged):
+            return read(get_or_build(folder, partial(_made_of, key, variant, sizes)))
+    raise SimulatorError(f"the sources of {variant} change while they are converted")
+
+
+def conversion_key(variant: str, sizes: Any) -> str:
+    """Of all that a conversion reads, as it is now."""
     sources = [path for path in RTL.rglob("*.py") if "tests" not in path.relative_to(RTL).parts]
     sources = [*sorted(sources), *homes()[variant].sources]
-    place = str(homes()[variant].folder)
-    key = content_key(["conversion", variant, f"{sizes.hash:08x}", place], sources, ())
-    folder = cache_root() / f"verilog-{variant}-{short_name(config)}-{key}"
-    return read(get_or_build(folder, lambda scratch: _made(variant, sizes, scratch)))
+    return content_key(
+        ["conversion", variant, f"{sizes.hash:08x}", str(homes()[variant].folder)], sources, ()
+    )
+
+
+def _made_of(key: str, variant: str, sizes: Any, folder: Path) -> None:
+    """Raises SourcesChanged for what is not, or not only, of the sources with that key: it must not be kept."""
+    _made(variant, sizes, folder)
+    if conversion_key(variant, sizes) != key:
+        raise SourcesChanged
 
 
 def _made(variant: str, sizes: Any, folder: Path) -> None:
