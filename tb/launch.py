@@ -21,7 +21,7 @@ from regress.simulators import Outcome, Run
 from tb.finding import Finding, Kind, told
 from tb.job import JOB, Job, Request
 from tb.model import TOP, built_model, memory_words
-from tb.outcome import RequestOutcome, give_up_after, hopeless, load_outcomes
+from tb.outcome import RequestOutcome, hopeless, load_outcomes, why_not_run
 from tb.performance import interval_misjudged, misjudged, pace, speed, with_interval, with_model
 from tb.placement import place, write_regions
 from tb.prepare import Stimulus, compiled, golden, request, stimulus
@@ -267,7 +267,7 @@ def why(found: Sequence[RequestOutcome], done: Outcome) -> str:
     if done.failures:
         return done.failures[0]
     if hopeless(found):
-        return f"not run, since the {give_up_after()} before failed"
+        return why_not_run()
     return f"the simulation ended early; see {done.log}"
 
 

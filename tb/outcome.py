@@ -113,6 +113,11 @@ def give_up_after() -> int:
     return int(text)
 
 
+def why_not_run() -> str:
+    """Of what was left out when a simulation was given up."""
+    return f"not run, since the {give_up_after()} before failed"
+
+
 def hopeless(outcomes: Sequence[RequestOutcome]) -> bool:
     """The last requests all failed: the others would only take long to fail as well. Raises BadData."""
     most = give_up_after()

@@ -13,6 +13,7 @@ import pytest
 from compiler.program import Program
 from golden.ir import Array
 from regress.simulators import find
+from regress.triage.stages import of_one_image
 from regress.waves.fst import Wave
 from rtl.variants import part
 from tb.bcnn import random_networks
@@ -35,7 +36,7 @@ def recorded(folder: Path, **asked: Any) -> Mapping[str, Any]:
 
 
 def layers(wave: Wave, request: str) -> list[tuple[Array, Sequence[Seen]]]:
-    """Of each layer of which waves show sums golden's, (n, y, x, c), and those."""
+    """Of each layer of which waves show sums golden's, of all images, and those."""
     name = wave.path.parent / request
     program = Program.load(name.with_name(f"{request}.program"))
     module, config = part(program.variant, "stages"), find_config(program.variant, program.config)
@@ -43,9 +44,7 @@ def layers(wave: Wave, request: str) -> list[tuple[Array, Sequence[Seen]]]:
     with np.load(name.with_name(f"{request}.sums.npz")) as sums:
         for number, layer in enumerate(program.layers):
             for made in set(layer.aliases) & set(sums.files):
-                golden = sums[made]
-                pixels = golden if golden.ndim == 4 else golden.reshape(len(golden), 1, 1, -1)
-                found.append((pixels, list(module.sums(wave, config, program, number, made))))
+                found.append((sums[made], list(module.sums(wave, config, program, number, made))))
     return [(golden, seen) for golden, seen in found if seen]
 
 
@@ -62,6 +61,6 @@ def test_every_sum_is_goldens(variant: str, item: int, request_name: str, shown:
         for each in seen:
             image = images[each.place]
             images[each.place] += 1
-            assert image >= len(golden) or each.value == int(golden[(image, *each.place)]), each
-        assert set(images) == set(np.ndindex(golden.shape[1:]))
+            assert image >= len(golden) or each.value == int(of_one_image(golden, image)[each.place]), each
+        assert set(images) == set(np.ndindex(of_one_image(golden, 0).shape))
         assert min(images.values()) >= len(golden)

@@ -24,7 +24,7 @@ from tb.coverage import Hit, write_records
 from tb.finding import Finding, Kind, told
 from tb.job import Action, Phase, Request
 from tb.launch import failures_of, prepare_folder, simulate, verdict_of
-from tb.outcome import RequestOutcome, give_up_after, hopeless
+from tb.outcome import RequestOutcome, hopeless, why_not_run
 from tb.prepare import Stimulus, request, stimulus
 from tb.recording import Recording, asked_for
 from tb.settings import ControlTiming
@@ -64,16 +64,17 @@ def run(
 ) -> Mapping[str, Any]:  # fmt: skip
     """Regression job: a pipeline for each seed. config: says nothing, as each is drawn."""
     source, done = NetworkSource(), []
+    outcomes: list[RequestOutcome] = []
     for index, seed in enumerate(seeds, first):
         work = folder / f"network{index}"
         prepare_folder(work)
         item = draw(source, variant, index, seed, work)
         done.append((item, *carry_out(item, variant, simulator, work, asked_for(trace, window), coverage)))
-        if hopeless([outcome for _, found, _ in done for outcome in found]):
+        outcomes += done[-1][1]
+        if hopeless(outcomes):
             break
     left = [not_run(index) for index in range(first + len(done), first + len(seeds))]
-    write_records(folder, variant, [hit for item, outcomes, _ in done for hit in hits(item, outcomes)])
-    outcomes = [outcome for _, found, _ in done for outcome in found]
+    write_records(folder, variant, [hit for item, found, _ in done for hit in hits(item, found)])
     return {
         "verdict": verdict_of(outcomes),
         "checked": sum(outcome.values for outcome in outcomes),
@@ -169,9 +170,7 @@ def failures(item: Item, outcomes: Sequence[RequestOutcome]) -> list[Finding]:
 
 def not_run(index: int) -> Finding:
     """That a network was left out."""
-    return Finding(
-        Kind.NOT_RUN, f"network {index}: not run, since the {give_up_after()} before failed", item=index
-    )
+    return Finding(Kind.NOT_RUN, f"network {index}: {why_not_run()}", item=index)
 
 
 def item_digest(item: Item, outcomes: Sequence[RequestOutcome]) -> str:
